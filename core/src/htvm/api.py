@@ -1,0 +1,88 @@
+"""The public face of htvm for target plug-ins: everything they may import, and nothing else."""
+
+from htvm.errors import (
+    DoesNotFitError,
+    HtvmError,
+    InternalError,
+    MismatchError,
+    PluginError,
+    ToolError,
+    UnsupportedModelError,
+    UsageError,
+)
+from htvm.hookspecs import hookimpl
+from htvm.ir import ops, requant
+from htvm.ir.dtype import DType
+from htvm.ir.graph import Graph, Node, Origin
+from htvm.ir.layout import Axis, Layout, channels_last, row_major, strided
+from htvm.ir.tensor import Array, Quantization, Tensor, constant
+from htvm.target.base import API_VERSION, Target
+from htvm.target.hardware import Engine, Hardware, Memory
+from htvm.target.layer import Cost, Layer, Offers, Tiling
+from htvm.target.pattern import (
+    ANY,
+    COMPUTED,
+    CONSTANT,
+    Constraint,
+    Pattern,
+    Rejection,
+    Template,
+)
+from htvm.target.program import Buffer, Launch, Program, Span, Tile, Transfer, Wait
+from htvm.target.source import Check, Constant, LayerCode, Runtime
+from htvm.target.toml import load_hardware
+
+__all__ = [
+    "ANY",
+    "API_VERSION",
+    "COMPUTED",
+    "CONSTANT",
+    "Array",
+    "Axis",
+    "Buffer",
+    "Check",
+    "Constant",
+    "Constraint",
+    "Cost",
+    "DType",
+    "DoesNotFitError",
+    "Engine",
+    "Graph",
+    "Hardware",
+    "HtvmError",
+    "InternalError",
+    "Launch",
+    "Layer",
+    "LayerCode",
+    "Layout",
+    "Memory",
+    "MismatchError",
+    "Node",
+    "Offers",
+    "Origin",
+    "Pattern",
+    "PluginError",
+    "Program",
+    "Quantization",
+    "Rejection",
+    "Runtime",
+    "Span",
+    "Target",
+    "Template",
+    "Tensor",
+    "Tile",
+    "Tiling",
+    "ToolError",
+    "Transfer",
+    "UnsupportedModelError",
+    "UsageError",
+    "Wait",
+    "channels_last",
+    "constant",
+    "hookimpl",
+    "load_hardware",
+    "ops",
+    "requant",
+    "row_major",
+    "strided",
+]
