@@ -68,6 +68,8 @@ class Runtime:
         end: C statement at the end of every inference.
         cycles: Name of a ``uint64_t (void)`` function of the emulation that returns the cycles
             counted so far from the work really executed; empty if there is none.
+        error: Name of a ``const char *(void)`` function of the emulation that returns the first
+            rule the work broke, or NULL; empty if there is none. Asked after every layer.
         device_flags: Compiler flags of the device build.
     """
 
@@ -77,6 +79,7 @@ class Runtime:
     begin: str = ""
     end: str = ""
     cycles: str = ""
+    error: str = ""
     device_flags: tuple[str, ...] = ()
 
 

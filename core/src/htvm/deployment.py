@@ -1,0 +1,120 @@
+"""What a run is asked for, and everything that came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from htvm.ir.graph import Graph
+
+if TYPE_CHECKING:
+    from htvm.codegen.project import Project
+    from htvm.dispatch.plan import Dispatch
+    from htvm.host.inputs import InputSpec
+    from htvm.host.result import Verification
+    from htvm.memory.plan import MemoryPlan
+    from htvm.partition.matches import Matches
+    from htvm.plugins.listing import TargetInfo
+    from htvm.schedule.kernels import Schedule
+    from htvm.target.hardware import Hardware
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions:
+    """How to verify.
+
+    Attributes:
+        random: Random samples to try.
+        extreme: Whether to try arrays of extreme values.
+        given: The user's own samples.
+        sanitize: Whether to build with AddressSanitizer and UndefinedBehaviorSanitizer.
+        required: Whether a missing C compiler is an error; otherwise verification is left out.
+        seed: Seed of the random samples.
+    """
+
+    random: int = 4
+    extreme: bool = True
+    given: tuple[InputSpec, ...] = ()
+    sanitize: bool = False
+    required: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One run.
+
+    Attributes:
+        path: The network file.
+        target: Id of the target.
+        output: Folder to write the project to; None to write nothing.
+        shapes: Shapes that replace those of the file's inputs, by tensor name.
+        settings: Hardware keys and plug-in options, as ``--set key=value`` gives them.
+        pins: Layer name -> engine that must run it.
+        strict: Whether the host may not run layers.
+        verify: How to verify; None not to.
+        upto: Name of the last stage to run; stages after it leave their value None.
+    """
+
+    path: Path
+    target: str
+    output: Path | None = None
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    pins: Mapping[str, str] = field(default_factory=dict)
+    strict: bool = False
+    verify: VerifyOptions | None = field(default_factory=VerifyOptions)
+    upto: str = "verify"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageReport:
+    """A stage that has ended.
+
+    Attributes:
+        name: ``"read"``, ``"dispatch"``, ..
+        summary: One line for people.
+        seconds: How long it took.
+    """
+
+    name: str
+    summary: str
+    seconds: float
+
+
+Progress = Callable[[StageReport], None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Deployment:
+    """Everything a run found out. Stages that were not asked for are None.
+
+    Attributes:
+        request: What was asked.
+        target: The target as its distribution announces it.
+        hardware: The chip, settings applied.
+        graph: The integer network.
+        matches: Candidate layers.
+        dispatch: Engines, order and layouts.
+        schedule: Packed constants, tile programs and C of every step.
+        memory: Places in main memory.
+        project: The C project.
+        verification: The comparison with the reference; None if it was not run.
+        stages: Every stage with its summary and time.
+        notes: Things the user should know, such as a verification left out for want of a compiler.
+    """
+
+    request: Request
+    target: TargetInfo
+    hardware: Hardware
+    graph: Graph
+    matches: Matches | None = None
+    dispatch: Dispatch | None = None
+    schedule: Schedule | None = None
+    memory: MemoryPlan | None = None
+    project: Project | None = None
+    verification: Verification | None = None
+    stages: tuple[StageReport, ...] = ()
+    notes: tuple[str, ...] = ()
