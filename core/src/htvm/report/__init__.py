@@ -1,0 +1,1 @@
+"""The report of a deployment: one value, as JSON for programs and as a page for people."""

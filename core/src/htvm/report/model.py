@@ -1,0 +1,200 @@
+"""What a report says. These classes are the schema of ``report.json``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Model(_Part):
+    """The network as read."""
+
+    name: str
+    file: str
+    format: str
+    sha256: str
+    details: dict[str, str]
+    macs: int
+    params_bytes: int
+
+
+class Contested(_Part):
+    """A hardware number on which public sources disagree, and what was used."""
+
+    key: str
+    used: int | float | str | bool
+    sources: str
+
+
+class Target(_Part):
+    """The chip and the plug-in that describes it."""
+
+    name: str
+    description: str
+    distribution: str
+    version: str
+    clock_hz: int
+    overrides: dict[str, str]
+    contested: list[Contested]
+
+
+class MemoryUse(_Part):
+    """One memory. The parts of the main memory add up to ``used_bytes``."""
+
+    used_bytes: int
+    capacity_bytes: int
+    parts: dict[str, int] = Field(default_factory=dict)
+    arena_lower_bound_bytes: int | None = None
+
+
+class Totals(_Part):
+    """The whole network, one inference."""
+
+    latency_cycles: int
+    latency_ms: float
+    latency_error: str = Field(description="How far the estimate of host code may be off.")
+    macs_offloaded_fraction: float
+    memory: dict[str, MemoryUse]
+
+
+class Cycles(_Part):
+    """Cycles of one layer; with overlap the total is less than the sum of the parts."""
+
+    total: int
+    compute: int
+    transfer: int
+    overhead: int
+
+
+class Alternative(_Part):
+    """Another way the layer's nodes could have run, or why they could not."""
+
+    engine: str
+    pattern: str
+    cycles: int | None = None
+    reason: str | None = None
+
+
+class Operand(_Part):
+    """A tensor a layer reads or writes."""
+
+    name: str
+    shape: list[int]
+    dtype: str
+    layout: str
+
+
+class Layer(_Part):
+    """One piece of work in execution order: a layer, or a layout conversion between layers."""
+
+    name: str
+    kind: Literal["layer", "conversion"]
+    source_nodes: list[str]
+    op: str
+    engine: str
+    macs: int
+    cycles: Cycles
+    cycles_emulated: int | None = Field(
+        default=None, description="Counted by the emulator from the work really executed."
+    )
+    macs_per_cycle: float
+    utilization: float | None = Field(
+        default=None, description="Of the engine's peak multiply-accumulates."
+    )
+    inputs: list[Operand]
+    output: Operand
+    tile: str
+    tiles: int
+    runner_up: str
+    rewrites: list[str]
+    alternatives: list[Alternative]
+    reason: str
+
+
+class Buffer(_Part):
+    """A piece of the arena and the steps during which it is in use, both ends included."""
+
+    name: str
+    offset_bytes: int
+    size_bytes: int
+    first_step: int
+    last_step: int
+
+
+class Divergence(_Part):
+    """The first element that differs."""
+
+    layer: str
+    index: list[int]
+    expected: int | float
+    seen: int | float
+    input: str
+
+
+class Inputs(_Part):
+    """One set of inputs that was tried."""
+
+    kind: Literal["given", "random", "extreme"]
+    source: str
+    samples: int
+    layout: str | None = None
+    scale: float | None = None
+    offset: float | None = None
+
+
+class Accuracy(_Part):
+    """Share of samples whose greatest output is the label's."""
+
+    labels: int
+    correct: int
+    top1: float
+
+
+class Verification(_Part):
+    """Generated C against the integer reference, every element of every layer."""
+
+    verdict: Literal["exact", "mismatch", "not run"]
+    reference: str
+    reason: str = ""
+    compiler: str = ""
+    sanitized: bool = False
+    inputs: list[Inputs] = Field(default_factory=list)
+    inferences_per_sample: int = 2
+    layers: int = 0
+    elements: int = 0
+    mismatches: int = 0
+    first_divergence: Divergence | None = None
+    accuracy: Accuracy | None = None
+
+
+class Stage(_Part):
+    """One stage of the compiler."""
+
+    name: str
+    summary: str
+
+
+class Report(_Part):
+    """Everything about one deployment."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    htvm_version: str
+    model: Model
+    target: Target
+    totals: Totals
+    layers: list[Layer]
+    arena: list[Buffer]
+    verification: Verification
+    stages: list[Stage]
+
+
+def report_schema() -> dict[str, object]:
+    """JSON Schema of ``report.json``."""
+    return Report.model_json_schema()
