@@ -16,6 +16,7 @@ from htvm.ir.tensor import Array, Tensor
 
 ImageOrder = Literal["nchw", "nhwc"]
 _TO: dict[ImageOrder, tuple[int, ...]] = {"nchw": (0, 3, 1, 2), "nhwc": (0, 2, 3, 1)}
+_OTHER: dict[ImageOrder, ImageOrder] = {"nchw": "nhwc", "nhwc": "nchw"}
 _LABELS = "labels"
 
 
@@ -152,8 +153,8 @@ def _arrange(array: Array, tensor: Tensor, graph: Graph, spec: InputSpec) -> Arr
         array = array[None]
     native: ImageOrder = "nhwc" if graph.origin.format.startswith("tflite") else "nchw"
     fits = array.ndim == len(shape) and array.shape[1:] == shape[1:]
-    if spec.layout is not None and array.ndim == 4 and len(shape) == 4:  # noqa: PLR2004
-        target: ImageOrder = "nchw" if spec.layout == "nhwc" else "nhwc"
+    if spec.layout is not None and array.ndim == 4 and len(shape) == 4:
+        target = _OTHER[spec.layout]
         turned = array.transpose(_TO[target])
         if turned.shape[1:] == shape[1:] and (not fits or native != spec.layout):
             return turned
@@ -170,9 +171,9 @@ def _arrange(array: Array, tensor: Tensor, graph: Graph, spec: InputSpec) -> Arr
 
 
 def _layout_hint(array: Array, shape: tuple[int, ...]) -> str:
-    if array.ndim == 4 and len(shape) == 4:  # noqa: PLR2004
-        for order, other in (("nchw", "nhwc"), ("nhwc", "nchw")):
-            if array.transpose(_TO[order]).shape[1:] == shape[1:]:  # type: ignore[index]
+    if array.ndim == 4 and len(shape) == 4:
+        for order, other in _OTHER.items():
+            if array.transpose(_TO[order]).shape[1:] == shape[1:]:
                 return f"--input-layout {other}"
     return "htvm inspect MODEL shows what the network takes"
 
