@@ -1,26 +1,233 @@
-"""Input arrays for verification: the user's files, random samples, extreme samples."""
+"""Reads input arrays and labels from ``FILE[:key]`` and brings them to what the network takes."""
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from htvm.errors import UsageError
+from htvm.ir.graph import Graph
+from htvm.ir.tensor import Array, Tensor
+
+ImageOrder = Literal["nchw", "nhwc"]
+_TO: dict[ImageOrder, tuple[int, ...]] = {"nchw": (0, 3, 1, 2), "nhwc": (0, 2, 3, 1)}
+_OTHER: dict[ImageOrder, ImageOrder] = {"nchw": "nhwc", "nhwc": "nchw"}
+_LABELS = "labels"
 
 
 @dataclass(frozen=True, kw_only=True)
 class InputSpec:
-    """Where the user's samples for one graph input lie and how to read them.
+    """Where the user's samples lie and how their numbers become the network's.
 
     Attributes:
-        path: A ``.npy`` or ``.npz`` file.
-        key: Array in an ``.npz``; may be empty if it holds only one.
-        name: The graph input they are for; may be empty if there is only one.
-        layout: Order of the array's axes when it is not the graph input's: ``"nchw"``, ``"nhwc"``.
-        scale: Samples are multiplied by this first.
-        offset: Then this is added.
+        path: An ``.npz`` or ``.npy`` file.
+        key: Array inside an ``.npz``; empty to pick by the network's input names.
+        layout: Axis order of the arrays when it is not the network's own.
+        scale: Factor applied to every element.
+        offset: Added after the factor.
     """
 
     path: str
     key: str = ""
-    name: str = ""
-    layout: str = ""
+    layout: ImageOrder | None = None
     scale: float = 1.0
     offset: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """The specification as typed, without the folder."""
+        return f"{self.name}:{self.key}" if self.key else self.name
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        return Path(self.path).name
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class InputSet:
+    """Arrays ready for the network.
+
+    Attributes:
+        arrays: By input name, each with a leading axis of samples.
+        labels: One integer per sample, when the file has an array ``labels``.
+        samples: Number of samples.
+    """
+
+    arrays: Mapping[str, Array]
+    labels: Array | None
+    samples: int
+
+
+def parse_spec(
+    text: str,
+    *,
+    layout: ImageOrder | None = None,
+    scale: float = 1.0,
+    offset: float = 0.0,
+) -> InputSpec:
+    """Split ``FILE[:key]``; a colon that belongs to an existing file's name is left alone."""
+    file, colon, key = text.rpartition(":")
+    if not colon or Path(text).exists() or not file:
+        file, key = text, ""
+    return InputSpec(path=file, key=key, layout=layout, scale=scale, offset=offset)
+
+
+def load_inputs(spec: InputSpec, graph: Graph) -> InputSet:
+    """Read and convert the arrays for every input of ``graph``.
+
+    Raises:
+        UsageError: The file cannot be read, lacks an array, or an array does not suit its input.
+    """
+    stored = _read(Path(spec.path))
+    names = _choose(spec, stored, graph)
+    arrays = {name: _convert(stored[key], graph, name, spec) for name, key in names.items()}
+    counts = {name: len(array) for name, array in arrays.items()}
+    samples = next(iter(counts.values()))
+    if len(set(counts.values())) > 1 or samples == 0:
+        raise UsageError(
+            f"{spec.name} does not hold the same number of samples for every input",
+            code="E125",
+            seen=", ".join(f"{name}: {count}" for name, count in counts.items()),
+            accepted="one or more samples, as many for each input",
+        )
+    return InputSet(arrays=arrays, labels=_labels(stored, samples, spec), samples=samples)
+
+
+def _read(file: Path) -> dict[str, Array]:
+    hint = "write it with numpy.savez or numpy.save"
+    if not file.is_file():
+        raise UsageError(f"no such file: {file}", code="E120", hint="check the path of --inputs")
+    try:
+        loaded = np.load(file, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {"": loaded}
+        with loaded:
+            return {key: loaded[key] for key in loaded.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise UsageError(
+            f"{file.name} cannot be read as .npz or .npy",
+            code="E121",
+            seen=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            accepted="plain arrays; pickled Python objects are never loaded",
+            hint=hint,
+        ) from error
+
+
+def _choose(spec: InputSpec, stored: Mapping[str, Array], graph: Graph) -> dict[str, str]:
+    """Key in the file for each network input."""
+    keys = [key for key in stored if key != _LABELS]
+    if spec.key:
+        if spec.key not in stored:
+            raise UsageError(
+                f"{spec.name} has no array {spec.key!r}",
+                code="E122",
+                seen=", ".join(stored),
+                hint=f"--inputs {spec.name}:{keys[0] if keys else 'KEY'}",
+            )
+        keys = [spec.key]
+    elif all(name in stored for name in graph.inputs):
+        return {name: name for name in graph.inputs}
+    if len(graph.inputs) == 1 and len(keys) == 1:
+        return {graph.inputs[0]: keys[0]}
+    raise UsageError(
+        f"{spec.name} does not say which array is which input",
+        code="E123",
+        seen=", ".join(stored) or "no arrays",
+        accepted="arrays named like the network's inputs: " + ", ".join(graph.inputs),
+        hint=f"--inputs {spec.name}:{keys[0]}" if len(graph.inputs) == 1 and keys else "",
+    )
+
+
+def _convert(array: Array, graph: Graph, name: str, spec: InputSpec) -> Array:
+    tensor = graph.tensors[name]
+    placed = _arrange(array, tensor, graph, spec)
+    return _numbers(placed, tensor, spec)
+
+
+def _arrange(array: Array, tensor: Tensor, graph: Graph, spec: InputSpec) -> Array:
+    """Samples first, axes in the network's order."""
+    shape = tensor.shape
+    if array.ndim == len(shape) - 1:
+        array = array[None]
+    native: ImageOrder = "nhwc" if graph.origin.format.startswith("tflite") else "nchw"
+    fits = array.ndim == len(shape) and array.shape[1:] == shape[1:]
+    if spec.layout is not None and array.ndim == 4 and len(shape) == 4:
+        target = _OTHER[spec.layout]
+        turned = array.transpose(_TO[target])
+        if turned.shape[1:] == shape[1:] and (not fits or native != spec.layout):
+            return turned
+    if fits:
+        return array
+    wanted = "x".join(str(extent) for extent in ("N", *shape[1:]))
+    raise UsageError(
+        f"the array for input {tensor.name!r} has the wrong shape",
+        code="E124",
+        seen="x".join(str(extent) for extent in array.shape),
+        accepted=wanted,
+        hint=_layout_hint(array, shape),
+    )
+
+
+def _layout_hint(array: Array, shape: tuple[int, ...]) -> str:
+    if array.ndim == 4 and len(shape) == 4:
+        for order, other in _OTHER.items():
+            if array.transpose(_TO[order]).shape[1:] == shape[1:]:
+                return f"--input-layout {other}"
+    return "htvm inspect MODEL shows what the network takes"
+
+
+def _numbers(array: Array, tensor: Tensor, spec: InputSpec) -> Array:
+    """Elements in the network's type, exactly; nothing is clipped or rounded in silence."""
+    if array.dtype.kind not in "iufb":
+        raise UsageError(
+            f"the array for input {tensor.name!r} does not hold numbers",
+            code="E126",
+            seen=str(array.dtype),
+            accepted=tensor.dtype.value,
+        )
+    untouched = spec.scale == 1.0 and spec.offset == 0.0
+    if untouched and array.dtype == tensor.dtype.numpy:
+        return np.ascontiguousarray(array)
+    values = array.astype(np.float64) * spec.scale + spec.offset
+    if not np.isfinite(values).all():
+        raise UsageError(f"the array for input {tensor.name!r} holds NaN or infinity", code="E127")
+    if not tensor.dtype.is_integer:
+        return values.astype(tensor.dtype.numpy)
+    whole = np.rint(values) if not untouched else values
+    low, high = tensor.dtype.bounds
+    if (whole != np.rint(whole)).any() or whole.min() < low or whole.max() > high:
+        raise UsageError(
+            f"the array for input {tensor.name!r} does not fit {tensor.dtype.value}",
+            code="E128",
+            seen=f"{array.dtype} from {values.min():g} to {values.max():g}",
+            accepted=f"whole numbers from {low} to {high}",
+            hint=_scale_hint(tensor),
+        )
+    return whole.astype(tensor.dtype.numpy)
+
+
+def _scale_hint(tensor: Tensor) -> str:
+    if tensor.quantization is None:
+        return "--input-scale FACTOR --input-offset NUMBER bring other numbers into range"
+    scale, zero = tensor.quantization.scale[0], tensor.quantization.zero_point
+    return f"real values: --input-scale {1 / scale:.9g} --input-offset {zero}"
+
+
+def _labels(stored: Mapping[str, Array], samples: int, spec: InputSpec) -> Array | None:
+    labels = stored.get(_LABELS)
+    if labels is None or spec.key == _LABELS:
+        return None
+    if labels.shape != (samples,) or labels.dtype.kind not in "iu":
+        raise UsageError(
+            f"the labels in {spec.name} do not go with its samples",
+            code="E129",
+            seen=f"{labels.dtype} of shape {labels.shape}",
+            accepted=f"{samples} integers",
+        )
+    return labels
