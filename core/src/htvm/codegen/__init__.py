@@ -1,0 +1,1 @@
+"""Prints the C project and writes it to disk."""

@@ -1,0 +1,1 @@
+"""Chooses the engine, tiling and layouts that make the whole network fastest."""

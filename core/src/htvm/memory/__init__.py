@@ -1,0 +1,1 @@
+"""Plans the main memory: a place for every buffer, and a budget of everything."""

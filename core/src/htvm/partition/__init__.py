@@ -1,0 +1,1 @@
+"""Finds every place where a pattern of the target fits the network."""

@@ -1,0 +1,1 @@
+"""Finds target plug-ins and opens a session with one of them."""

@@ -1,0 +1,1 @@
+"""Packs and schedules every layer, and checks the tile programs."""

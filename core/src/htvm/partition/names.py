@@ -1,0 +1,49 @@
+"""Readable, unique C identifiers for nodes, made from the source network's names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from htvm.ir.graph import Graph
+
+LONGEST = 48
+"""Characters kept of a source's name; TFLite strings several together."""
+
+
+def identifier(text: str, *, fallback: str = "layer") -> str:
+    """``text`` as the letters, digits and single underscores of a C identifier.
+
+    The result begins with a letter, ends in no underscore and has at most ``LONGEST`` characters.
+    It may still be a keyword: callers add a prefix.
+    """
+    clean = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")[:LONGEST].strip("_")
+    if not clean:
+        return fallback
+    return clean if clean[0].isalpha() else f"{fallback}_{clean}"
+
+
+def unique(names: Iterable[str]) -> tuple[str, ...]:
+    """The names, those met again numbered: ``a, a, b`` becomes ``a, a_2, b``.
+
+    Names that differ only in case count as equal, because they also become file names.
+    """
+    taken: set[str] = set()
+    result = []
+    for name in names:
+        candidate, number = name, 1
+        while candidate.lower() in taken:
+            number += 1
+            candidate = f"{name}_{number}"
+        taken.add(candidate.lower())
+        result.append(candidate)
+    return tuple(result)
+
+
+def node_names(graph: Graph) -> Mapping[str, str]:
+    """A readable unique identifier for each node of the graph, by the node's name."""
+    wanted = [
+        identifier(node.source[0] if node.source else node.name, fallback=node.op.kind)
+        for node in graph.nodes
+    ]
+    return dict(zip((node.name for node in graph.nodes), unique(wanted), strict=True))

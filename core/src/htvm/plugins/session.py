@@ -1,0 +1,241 @@
+"""A session: one target's hooks, answered in order, for one build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import pluggy
+
+from htvm import hookspecs
+from htvm.errors import HtvmError, PluginError
+from htvm.ir.dtype import DType
+from htvm.ir.layout import Layout
+from htvm.plugins.listing import TargetInfo
+from htvm.plugins.loading import find_target, load_target
+from htvm.plugins.settings import apply_settings
+from htvm.target.base import Target
+from htvm.target.hardware import Hardware
+from htvm.target.layer import Cost, Layer, Offers, Tiling
+from htvm.target.pattern import Pattern
+from htvm.target.program import Program
+from htvm.target.source import Check, Constant, LayerCode, Runtime
+
+Result = TypeVar("Result")
+ConvertArgs = tuple[tuple[int, ...], DType, Layout, Layout]
+
+
+class Session:
+    """The typed way to a target's hooks. Holds its own plug-in manager and nothing global.
+
+    Attributes:
+        target: The target asked for.
+        hardware: The chip, settings applied.
+    """
+
+    def __init__(
+        self, target: TargetInfo, manager: pluggy.PluginManager, settings: Mapping[str, str]
+    ) -> None:
+        self.target = target
+        self._manager = manager
+        described = self._first("htvm_hardware", Hardware)
+        if described is None:
+            raise PluginError(
+                f"target {target.name!r} of {target.distribution} does not describe its hardware",
+                code="E606",
+                seen="no plug-in answers htvm_hardware",
+            )
+        self.hardware = apply_settings(described, settings, self.options)
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """Keys that plug-ins accept as settings besides the hardware's, with one line each."""
+        found: dict[str, str] = {}
+        for answer in self._all("htvm_options"):
+            found.update(answer)
+        return found
+
+    def patterns(self) -> tuple[Pattern, ...]:
+        """The patterns of every engine."""
+        answers = self._all("htvm_patterns", hardware=self.hardware)
+        return tuple(pattern for answer in answers for pattern in answer)
+
+    def tilings(self, layer: Layer, offers: Offers) -> tuple[Tiling, ...]:
+        """The tilings worth considering, each with its cost as the first cost model gives it."""
+        about = {"layer": layer, "hardware": self.hardware}
+        found: tuple[Tiling, ...] = self._first("htvm_tilings", tuple, offers=offers, **about) or ()
+        costs = [self._first("htvm_cost", Cost, tiling=tiling, **about) for tiling in found]
+        return tuple(
+            tiling if cost is None or cost == tiling.cost else replace(tiling, cost=cost)
+            for tiling, cost in zip(found, costs, strict=True)
+        )
+
+    def convert_cost(self, args: ConvertArgs) -> Cost:
+        """Cycles of a copy of ``(shape, dtype)`` from one layout to another."""
+        return self._must("htvm_convert_cost", Cost, **self._convert(args))
+
+    def convert(self, args: ConvertArgs) -> LayerCode:
+        """C of that copy."""
+        return self._must("htvm_convert", LayerCode, **self._convert(args))
+
+    def pack(self, layer: Layer, tiling: Tiling) -> tuple[Constant, ...]:
+        """The layer's constants as its engine reads them."""
+        about = {"layer": layer, "tiling": tiling, "hardware": self.hardware}
+        packed: tuple[Constant, ...] = self._first("htvm_pack", tuple, **about) or ()
+        return packed
+
+    def schedule(
+        self, layer: Layer, tiling: Tiling, constants: tuple[Constant, ...]
+    ) -> Program | None:
+        """The layer's tile program; None for host code."""
+        about = {"layer": layer, "tiling": tiling, "hardware": self.hardware}
+        return self._first("htvm_schedule", Program, constants=constants, **about)
+
+    def emit(
+        self,
+        layer: Layer,
+        tiling: Tiling,
+        constants: tuple[Constant, ...],
+        program: Program | None,
+    ) -> LayerCode:
+        """The layer's C."""
+        about = {"layer": layer, "tiling": tiling, "hardware": self.hardware}
+        return self._must("htvm_emit", LayerCode, constants=constants, program=program, **about)
+
+    def runtimes(self) -> tuple[Runtime, ...]:
+        """Headers, emulation and device sources of every plug-in that has some."""
+        return tuple(self._all("htvm_runtime", hardware=self.hardware))
+
+    def checks(self) -> tuple[Check, ...]:
+        """What the target's ``htvm doctor`` finds."""
+        return tuple(check for answer in self._all("htvm_doctor") for check in answer)
+
+    def _convert(self, args: ConvertArgs) -> dict[str, Any]:
+        shape, dtype, source, target = args
+        return {
+            "shape": shape,
+            "dtype": dtype,
+            "source": source,
+            "target": target,
+            "hardware": self.hardware,
+        }
+
+    def _must(self, hook: str, kind: type[Result], **arguments: Any) -> Result:
+        answer = self._first(hook, kind, **arguments)
+        if answer is None:
+            subject = arguments.get("layer")
+            about = f" for layer {subject.name!r} on {subject.engine}" if subject else ""
+            raise PluginError(
+                f"no plug-in of target {self.target.name!r} answers {hook}{about}",
+                code="E607",
+                seen=f"{self.target.distribution} {self.target.version}",
+                accepted=f"a {kind.__name__}",
+            )
+        return answer
+
+    def _first(self, hook: str, kind: type[Result], **arguments: Any) -> Result | None:
+        answer = self._call(hook, arguments)
+        if answer is not None and not isinstance(answer, kind):
+            raise PluginError(
+                f"target {self.target.name!r}: hook {hook} gave a value of the wrong type",
+                code="E608",
+                seen=type(answer).__name__,
+                accepted=kind.__name__,
+            )
+        return answer
+
+    def _all(self, hook: str, **arguments: Any) -> list[Any]:
+        return [answer for answer in self._call(hook, arguments) if answer is not None]
+
+    def _call(self, hook: str, arguments: Mapping[str, Any]) -> Any:
+        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+        try:
+            return caller(**arguments)
+        except HtvmError:
+            raise
+        except Exception as error:
+            raise _raised(caller, error) from error
+
+
+def _raised(caller: pluggy.HookCaller, error: Exception) -> PluginError:
+    """Name the plug-in whose implementation is on the traceback."""
+    running = set()
+    trace = error.__traceback__
+    while trace is not None:
+        running.add(trace.tb_frame.f_code)
+        trace = trace.tb_next
+    blamed = [
+        impl.plugin_name
+        for impl in caller.get_hookimpls()
+        if getattr(impl.function, "__code__", None) in running
+    ]
+    return PluginError(
+        f"plug-in {blamed[0] if blamed else 'unknown'} failed in {caller.name}",
+        code="E609",
+        seen=f"{type(error).__name__}: {error}",
+        hint="report this to the plug-in's author",
+    )
+
+
+def open_session(
+    target: str | type[Target],
+    *,
+    settings: Mapping[str, str] | None = None,
+    overrides: Sequence[object] = (),
+) -> Session:
+    """Load a target and what it extends, and nothing else.
+
+    Args:
+        target: Id of an installed target, or a class that is not installed.
+        settings: Hardware keys and plug-in options to change.
+        overrides: Objects with hook implementations that answer before the target, first first.
+
+    Raises:
+        UsageError: The target or a setting is unknown.
+        PluginError: The target, or one it extends, is broken.
+    """
+    wanted, plugin = _resolve(target)
+    chain = _with_extended(wanted, plugin)
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    for info, instance in reversed(chain):
+        _register(manager, instance, f"{info.distribution} {info.version} ({info.name})")
+    for number, override in reversed(list(enumerate(overrides))):
+        _register(manager, override, f"override {number}")
+    return Session(wanted, manager, settings or {})
+
+
+def _resolve(target: str | type[Target]) -> tuple[TargetInfo, Target]:
+    if isinstance(target, str):
+        info = find_target(target)
+        return info, load_target(info)
+    entry = f"{target.__module__}:{target.__qualname__}"
+    name = target.__name__.lower()
+    return TargetInfo(name=name, distribution="local", version="0", entry=entry), target()
+
+
+def _with_extended(info: TargetInfo, plugin: Target) -> list[tuple[TargetInfo, Target]]:
+    """The target and all it extends, nearest first, each once."""
+    chain = [(info, plugin)]
+    names = {info.name}
+    for _, current in chain:
+        for name in current.extends:
+            if name not in names:
+                names.add(name)
+                found = find_target(name)
+                chain.append((found, load_target(found)))
+    return chain
+
+
+def _register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:
+    try:
+        manager.register(plugin, name=name)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise PluginError(
+            f"plug-in {name} does not fit the hooks of htvm",
+            code="E613",
+            seen=str(error).replace("\n", " "),
+            accepted="the hooks and arguments of htvm.hookspecs",
+        ) from error
