@@ -68,7 +68,7 @@ def _parameters_constant(_: Any, operands: Operands) -> bool:
 def _broadcast_inside_sample(_: Any, operands: Operands) -> bool:
     ranks = {len(tensor.shape) for tensor in operands if not tensor.is_constant}
     fits = all(
-        len(tensor.shape) < max(ranks) or tensor.shape[0] == 1
+        tensor.shape[:1] == (1,) if {len(tensor.shape)} == ranks else len(tensor.shape) < max(ranks)
         for tensor in operands
         if tensor.is_constant
     )

@@ -61,9 +61,12 @@ def _random(
 ) -> Numbers:
     del index
     lo, _, hi = levels
-    if levels.dtype.kind == "f":
-        return generator.uniform(lo, hi, shape)
-    return generator.integers(lo, hi, shape, dtype=np.int64, endpoint=True)
+    drawn: Numbers = (
+        generator.uniform(lo, hi, shape)
+        if levels.dtype.kind == "f"
+        else generator.integers(lo, hi, shape, dtype=np.int64, endpoint=True)
+    )
+    return drawn
 
 
 def _extreme(
@@ -76,7 +79,8 @@ def _extreme(
     constant = {0: lo, 1: hi, 4: zero}
     if index in constant:
         return np.full(shape, constant[index])
-    return generator.choice(np.array([lo, hi]), shape)
+    ends: Numbers = generator.choice(np.array([lo, hi]), shape)
+    return ends
 
 
 def _range(graph: Graph, tensor: Tensor) -> tuple[float, float, float]:
