@@ -53,6 +53,14 @@ def test_quantize_rounds_ties_to_even_then_adds_the_zero_point():
     assert apply(op, x).tolist() == [1, 3, 1, 9, 10, -128]
 
 
+def test_quantize_rounds_ties_away_where_tflite_does():
+    op = Quantize(
+        scale=np.float32([1]), zero_point=0, out=DType.INT8, lo=-128, hi=127, rounding="away"
+    )
+    x = np.array([0.5, -0.5, 2.5, 0.49999997, -7.4], dtype=np.float32)
+    assert apply(op, x).tolist() == [1, -1, 3, 0, -7]
+
+
 def test_quantize_per_channel_and_back():
     scale = np.float32([0.5, 2.0])
     x = np.array([[3.0, 3.0]], dtype=np.float32)

@@ -179,9 +179,10 @@ class Lut(Op):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Quantize(Op):
-    """``(x float32) -> out``: ``clip(rint(f32(x / scale)) + zero_point, lo, hi)``, half to even.
+    """``(x float32) -> out``: ``clip(round(f32(x / scale)) + zero_point, lo, hi)``.
 
-    ``scale`` has length 1 or that of ``axis``.
+    ``scale`` has length 1 or that of ``axis``. ``rounding`` says where ties go: to even (C's
+    ``rintf``; ONNX) or away from zero (C's ``roundf``; TFLite).
     """
 
     scale: npt.NDArray[np.float32]
@@ -190,6 +191,7 @@ class Quantize(Op):
     lo: int
     hi: int
     axis: int | None = None
+    rounding: Literal["even", "away"] = "even"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

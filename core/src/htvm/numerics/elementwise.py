@@ -48,8 +48,15 @@ def lut(op: Lut, x: Numbers) -> Numbers:
 def quantize(op: Quantize, x: Numbers) -> Numbers:
     """Execute :class:`~htvm.ir.ops.Quantize`."""
     scaled = np.divide(x, along(op.scale, op.axis, x.ndim), dtype=np.float32)
-    rounded = np.rint(scaled).astype(np.float64) + op.zero_point
+    round_ = np.rint if op.rounding == "even" else _round_away
+    rounded = round_(scaled).astype(np.float64) + op.zero_point
     return clip_to(rounded, op.lo, op.hi, op.out)
+
+
+def _round_away(values: Numbers) -> Numbers:
+    """Nearest integer, ties away from zero; float64 keeps the sum with a half exact enough."""
+    nearest: Numbers = np.copysign(np.floor(np.abs(values.astype(np.float64)) + 0.5), values)
+    return nearest
 
 
 def dequantize(op: Dequantize, x: Numbers) -> Numbers:

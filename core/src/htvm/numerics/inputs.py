@@ -73,14 +73,15 @@ def _extreme(
     levels: Numbers, shape: tuple[int, ...], generator: np.random.Generator, index: int
 ) -> Numbers:
     lo, zero, hi = levels
-    if index in (2, 3):
-        parity = np.indices(shape).sum(axis=0) % 2
-        return np.where(parity == index - 2, lo, hi)
-    constant = {0: lo, 1: hi, 4: zero}
-    if index in constant:
-        return np.full(shape, constant[index])
-    ends: Numbers = generator.choice(np.array([lo, hi]), shape)
-    return ends
+    parity: Numbers = np.indices(shape).sum(axis=0) % 2
+    patterns: tuple[Numbers, ...] = (
+        np.full(shape, lo),
+        np.full(shape, hi),
+        np.where(parity == 0, lo, hi),
+        np.where(parity == 1, lo, hi),
+        np.full(shape, zero),
+    )
+    return patterns[index] if index < len(patterns) else generator.choice([lo, hi], shape)
 
 
 def _range(graph: Graph, tensor: Tensor) -> tuple[float, float, float]:
