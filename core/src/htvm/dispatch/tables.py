@@ -56,7 +56,8 @@ class Layouts:
         """The cheapest way to a layout from the set held.
 
         Returns:
-            Cycles (0 exactly when a layout held serves as it is) and the number of the layout to read.
+            Cycles, 0 exactly when a layout held serves as it is, and the number of the layout to
+            read.
         """
         if (held, wanted) not in self._best:
             self._best[held, wanted] = self._obtain(held, wanted)
