@@ -48,7 +48,8 @@ enum { HTVM_DIANA_DENSE = 0, HTVM_DIANA_CONV2D = 1, HTVM_DIANA_DEPTHWISE = 2, HT
  *   Depthwise runs one launch a channel, and each launch writes 16 planes, its own and 15 of
  *   garbage that the next ones overwrite: the output takes c + 15 planes of L1.
  * Dense: out[k] = sat8(relu((bias[k] + sum w * in) >> shift)).
- *   Input: ceil16(c) bytes, all of them used. Output: ceil16(k) bytes, garbage from k on.
+ *   Input: ceil16(c) bytes; weights of those from c on must be 0. Output: ceil16(k) bytes,
+ *   garbage from k on.
  *   Weights: ceil(k/16) blocks, each [ceil16(c)/16][16 out][16 in] bytes, then 256 bytes of bias:
  *            16 bytes a channel, least significant first, sign extended.
  * Sum: out[i] = sat8((in[i] + in2[i]) >> shift) over c bytes, c a multiple of 16; relu must be 0.
