@@ -13,6 +13,7 @@ from typing import Literal
 from htvm.api import Cost
 
 Kind = Literal["conv2d", "depthwise", "dense", "sum"]
+MoveKind = Literal["load", "weights", "store"]
 
 
 def round_up(value: int, step: int) -> int:
@@ -128,7 +129,7 @@ class Move:
         cycles: Time it takes.
     """
 
-    kind: Literal["load", "weights", "store"]
+    kind: MoveKind
     operand: int = 0
     main_bytes: int
     local_bytes: int
@@ -211,7 +212,7 @@ class Choice:
     Attributes:
         problem: What was asked.
         tiles: The tiles, in the order they run.
-        inputs: L1 used by each input.
+        inputs: L1 used by the inputs: two regions for a sum, else one, operands stacked in it.
         output: L1 used by the output, garbage planes included.
         weights: Weight memory used; empty for a sum.
         cost: Cycles.

@@ -1,0 +1,116 @@
+"""The tiler: from a layer to its cheapest schedule, or the reason there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from htvm.api import Cost
+from htvm_diana.cycles import Core
+from htvm_diana.problem import Choice, NoFit, Problem, TilePlan
+from htvm_diana.tiling.build import plan, regions, tile_plans
+from htvm_diana.tiling.candidate import Candidate, describe
+from htvm_diana.tiling.rank import candidates, explain_no_fit
+from htvm_diana.tiling.vectors import (
+    VectorPlan,
+    dense_plans,
+    explain_dense,
+    explain_sum,
+    sum_plans,
+)
+
+
+def choose(problem: Problem, core: Core) -> Choice | NoFit:
+    """Find the schedule with the fewest cycles.
+
+    Every legal tile, loop order and residency is costed. Of equals the one with fewer tiles wins,
+    then the wider, then the simpler policy, then the larger tile.
+
+    Args:
+        problem: The layer.
+        core: The numbers of the digital core.
+    """
+    if problem.kind == "dense":
+        return _choose_vector(problem, core, dense_plans, explain_dense)
+    if problem.kind == "sum":
+        return _choose_vector(problem, core, sum_plans, explain_sum)
+    ranked = sorted(candidates(core, problem), key=lambda found: (found.cycles, found.tiles))
+    if not ranked:
+        return explain_no_fit(core, problem)
+    return realise(problem, core, ranked[0], runner_up=_runner_up(problem, ranked))
+
+
+def realise(problem: Problem, core: Core, candidate: Candidate, *, runner_up: str = "") -> Choice:
+    """Spell a candidate out."""
+    shared = plan(core, problem, candidate)
+    source, output, weights = regions(shared)
+    tiles = tuple(tile_plans(shared))
+    return Choice(
+        problem=problem,
+        tiles=tiles,
+        inputs=(source,),
+        output=output,
+        weights=weights,
+        cost=cost_of(core, tiles),
+        summary=describe(problem, candidate),
+        runner_up=runner_up,
+    )
+
+
+def cost_of(core: Core, tiles: Iterable[TilePlan]) -> Cost:
+    """Cycles of a schedule, step by step; nothing overlaps."""
+    moves = [move for tile in tiles for move in (*tile.loads, *tile.stores)]
+    jobs = [job for tile in tiles for job in tile.jobs]
+    compute = sum(job.cycles for job in jobs)
+    transfer = sum(move.cycles for move in moves)
+    overhead = core.step_cycles * (len(moves) + len(jobs))
+    return Cost(
+        total=compute + transfer + overhead, compute=compute, transfer=transfer, overhead=overhead
+    )
+
+
+def _runner_up(problem: Problem, ranked: Sequence[Candidate]) -> str:
+    if len(ranked) < 2:
+        return "no other tile is legal"
+    best, second = ranked[:2]
+    return f"{describe(problem, second)}: {_more(best.cycles, second.cycles)}"
+
+
+def _choose_vector(
+    problem: Problem,
+    core: Core,
+    plans: Callable[[Core, Problem], Iterable[VectorPlan]],
+    explain: Callable[[Core, Problem], NoFit],
+) -> Choice | NoFit:
+    def cycles(found: VectorPlan) -> tuple[int, int]:
+        return cost_of(core, found.tiles).total, len(found.tiles)
+
+    ranked = sorted(plans(core, problem), key=cycles)
+    if not ranked:
+        return explain(core, problem)
+    best = ranked[0]
+    runner_up = "no other tile is legal"
+    if len(ranked) > 1:
+        more = _more(cycles(best)[0], cycles(ranked[1])[0])
+        runner_up = f"{_describe_vector(problem, ranked[1])}: {more}"
+    return Choice(
+        problem=problem,
+        tiles=best.tiles,
+        inputs=best.inputs,
+        output=best.output,
+        weights=best.weights,
+        cost=cost_of(core, best.tiles),
+        summary=_describe_vector(problem, best),
+        runner_up=runner_up,
+    )
+
+
+def _describe_vector(problem: Problem, found: VectorPlan) -> str:
+    what = "K=" if problem.kind == "dense" else ""
+    text = f"{found.size} of {problem.k}" if found.size < problem.k else f"{problem.k}"
+    return f"{what}{text}" + (", output stored whole" if found.kept else "")
+
+
+def _more(best: int, other: int) -> str:
+    if other == best:
+        return f"{other} cycles, the same"
+    return f"{other} cycles, {100 * (other - best) / best:.1f} % more"

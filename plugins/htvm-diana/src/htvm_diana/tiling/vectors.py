@@ -1,0 +1,230 @@
+"""Dense layers and element-wise sums: tiles are ranges of a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from htvm_diana.cycles import CHUNK_BYTES, LANES, Core, dense_cycles, sum_cycles, transfer_cycles
+from htvm_diana.problem import (
+    Job,
+    Move,
+    MoveKind,
+    NoFit,
+    Planes,
+    Problem,
+    Region,
+    TilePlan,
+    round_up,
+)
+from htvm_diana.tiling.weights import weight_bytes, weight_offset
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorPlan:
+    """A schedule of a dense layer or a sum.
+
+    Attributes:
+        size: Elements of the output a tile makes; the last may make fewer.
+        kept: Whether the output is stored once, when all of it is there.
+        tiles: The tiles.
+        inputs: L1 of each input.
+        output: L1 of the output.
+        weights: Weight memory.
+    """
+
+    size: int
+    kept: bool
+    tiles: tuple[TilePlan, ...]
+    inputs: tuple[Region, ...]
+    output: Region
+    weights: Region
+
+
+def dense_plans(core: Core, problem: Problem) -> Iterator[VectorPlan]:
+    """All legal schedules of a dense layer; the input is brought once, outputs are tiled."""
+    total = problem.k
+    inputs = round_up(problem.c, CHUNK_BYTES)
+    for size in range(round_up(total, LANES), 0, -LANES):
+        weights = weight_bytes(problem, 0, min(size, total))
+        for kept in (True, False) if size < total else (False,):
+            held = round_up(total if kept else min(size, total), CHUNK_BYTES)
+            stored = [(0, total)] if kept else _cut(total, size)
+            fits = weights <= core.weight_bytes and inputs + held <= core.l1_bytes
+            if fits and all(_storable(problem.output, *span) for span in stored):
+                yield _dense_plan(core, problem, min(size, total), kept)
+
+
+def explain_dense(core: Core, problem: Problem) -> NoFit:
+    """Why a dense layer has no schedule."""
+    least = weight_bytes(problem, 0, min(LANES, problem.k))
+    if least > core.weight_bytes:
+        return _too_large("16 outputs", "weights", "weight memory", least, core.weight_bytes)
+    needed = round_up(problem.c, CHUNK_BYTES) + CHUNK_BYTES
+    if needed > core.l1_bytes:
+        return _too_large("the input and 16 outputs", "l1", "L1", needed, core.l1_bytes)
+    return _no_room(problem.output)
+
+
+def sum_plans(core: Core, problem: Problem) -> Iterator[VectorPlan]:
+    """The largest tiles of a sum; smaller ones only add transfers."""
+    total = problem.k
+    largest = min(core.l1_bytes // 3 // CHUNK_BYTES * CHUNK_BYTES, round_up(total, CHUNK_BYTES))
+    if largest and all(_storable(planes, 0, total) for planes in (problem.output, *problem.inputs)):
+        size = min(largest, total)
+        tiles = tuple(_sum_tile(core, problem, span, largest) for span in _cut(total, size))
+        parts = [Region(offset_bytes=i * largest, size_bytes=largest) for i in range(3)]
+        yield VectorPlan(
+            size=size,
+            kept=False,
+            tiles=tiles,
+            inputs=(parts[0], parts[1]),
+            output=parts[2],
+            weights=Region(offset_bytes=0, size_bytes=0),
+        )
+
+
+def explain_sum(core: Core, problem: Problem) -> NoFit:
+    """Why a sum has no schedule."""
+    needed = 3 * CHUNK_BYTES
+    if core.l1_bytes < needed:
+        return _too_large(
+            "32 elements of two inputs and the output", "l1", "L1", needed, core.l1_bytes
+        )
+    return _no_room(problem.output)
+
+
+def _cut(total: int, size: int) -> list[tuple[int, int]]:
+    return [(start, min(start + size, total)) for start in range(0, total, size)]
+
+
+def _storable(planes: Planes, start: int, end: int) -> bool:
+    """Whether a range may be stored: its length rounded up overwrites nothing."""
+    rounded = start + round_up(end - start, CHUNK_BYTES)
+    if end < planes.columns:
+        return rounded == end
+    return planes.offset_bytes + rounded <= planes.size_bytes
+
+
+def _dense_plan(core: Core, problem: Problem, size: int, kept: bool) -> VectorPlan:
+    source, total = problem.inputs[0], problem.k
+    base = round_up(problem.c, CHUNK_BYTES)
+    held = round_up(total if kept else size, CHUNK_BYTES)
+    tiles = tuple(
+        TilePlan(
+            k=span,
+            loads=(
+                *(
+                    (_piece(core, "load", main=source.offset_bytes, local=0, length=base),)
+                    if not span[0]
+                    else ()
+                ),
+                _weights(core, problem, span),
+            ),
+            jobs=(_dense_job(core, problem, span, base + (span[0] if kept else 0)),),
+            stores=tuple(_dense_stores(core, problem, span, base, kept)),
+        )
+        for span in _cut(total, size)
+    )
+    return VectorPlan(
+        size=size,
+        kept=kept,
+        tiles=tiles,
+        inputs=(Region(offset_bytes=0, size_bytes=base),),
+        output=Region(offset_bytes=base, size_bytes=held),
+        weights=Region(offset_bytes=0, size_bytes=weight_bytes(problem, 0, size)),
+    )
+
+
+def _dense_job(core: Core, problem: Problem, span: tuple[int, int], output: int) -> Job:
+    outputs = span[1] - span[0]
+    return Job(
+        kind="dense",
+        input=0,
+        output=output,
+        output_bytes=round_up(outputs, LANES),
+        weight_bytes=weight_bytes(problem, *span),
+        c=problem.c,
+        k=outputs,
+        cycles=dense_cycles(core, problem.c, outputs),
+        macs=problem.macs * outputs // problem.k,
+    )
+
+
+def _dense_stores(
+    core: Core, problem: Problem, span: tuple[int, int], base: int, kept: bool
+) -> Iterator[Move]:
+    if kept and span[1] < problem.k:
+        return
+    start = 0 if kept else span[0]
+    length = round_up(span[1] - start, CHUNK_BYTES)
+    yield _piece(core, "store", main=problem.output.offset_bytes + start, local=base, length=length)
+
+
+def _weights(core: Core, problem: Problem, span: tuple[int, int]) -> Move:
+    offset = weight_offset(problem, span[0])
+    return _piece(core, "weights", main=offset, local=0, length=weight_bytes(problem, *span))
+
+
+def _sum_tile(core: Core, problem: Problem, span: tuple[int, int], held: int) -> TilePlan:
+    start, length = span[0], span[1] - span[0]
+    moved = round_up(length, CHUNK_BYTES)
+    loads = tuple(
+        _piece(
+            core,
+            "load",
+            operand=index,
+            main=planes.offset_bytes + start,
+            local=index * held,
+            length=moved,
+        )
+        for index, planes in enumerate(problem.inputs)
+    )
+    job = Job(
+        kind="sum",
+        input=0,
+        input2=held,
+        output=2 * held,
+        output_bytes=round_up(length, LANES),
+        c=round_up(length, LANES),
+        k=round_up(length, LANES),
+        cycles=sum_cycles(core, round_up(length, LANES)),
+    )
+    main = problem.output.offset_bytes + start
+    return TilePlan(
+        k=span,
+        loads=loads,
+        jobs=(job,),
+        stores=(_piece(core, "store", main=main, local=2 * held, length=moved),),
+    )
+
+
+def _piece(
+    core: Core, kind: MoveKind, *, operand: int = 0, main: int, local: int, length: int
+) -> Move:
+    return Move(
+        kind=kind,
+        operand=operand,
+        main_bytes=main,
+        local_bytes=local,
+        chunk_bytes=length,
+        cycles=int(transfer_cycles(core, length, 1)),
+    )
+
+
+def _too_large(what: str, memory: str, name: str, needed: int, available: int) -> NoFit:
+    return NoFit(
+        reason=f"{what} need {needed} bytes of {name}, it has {available}",
+        memory=memory,
+        needed_bytes=needed,
+        available_bytes=available,
+    )
+
+
+def _no_room(planes: Planes) -> NoFit:
+    length = planes.offset_bytes + planes.columns
+    reason = (
+        f"transfers move multiples of {CHUNK_BYTES} bytes: the vector ends at byte {length} of a "
+        f"buffer of {planes.size_bytes}"
+    )
+    return NoFit(reason=reason)
