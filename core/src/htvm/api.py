@@ -31,6 +31,7 @@ from htvm.target.pattern import (
 from htvm.target.program import Buffer, Launch, Program, Span, Tile, Transfer, Wait
 from htvm.target.source import Check, Constant, LayerCode, Runtime
 from htvm.target.toml import load_hardware
+from htvm.tvm.tail import TailCode, lower_tail
 
 __all__ = [
     "ANY",
@@ -67,6 +68,7 @@ __all__ = [
     "Rejection",
     "Runtime",
     "Span",
+    "TailCode",
     "Target",
     "Template",
     "Tensor",
@@ -81,6 +83,7 @@ __all__ = [
     "constant",
     "hookimpl",
     "load_hardware",
+    "lower_tail",
     "ops",
     "requant",
     "row_major",

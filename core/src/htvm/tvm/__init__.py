@@ -1,0 +1,1 @@
+"""Everything that touches TVM: integer graph nodes to TIR, TIR to C99."""

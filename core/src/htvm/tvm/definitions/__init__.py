@@ -1,0 +1,1 @@
+"""What every op of the integer graph computes, as TVM tensor expressions."""

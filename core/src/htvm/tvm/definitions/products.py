@@ -1,0 +1,96 @@
+"""Convolution, dense and matrix products: sums of products modulo 2**32."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from htvm.ir.graph import Node
+from htvm.ir.ops import Conv2d, Dense, MatMul
+from htvm.tvm.definitions.builder import Builder
+from htvm.tvm.definitions.shaping import padded
+from htvm.tvm.definitions.values import Expr, minus, modular, signed, unsigned
+from htvm.tvm.load import te
+
+
+def conv2d(builder: Builder, node: Node, op: Conv2d) -> Any:
+    """Define :class:`~htvm.ir.ops.Conv2d`."""
+    image, weight, *bias = builder.operands(node)
+    filters, depth, height, width = (int(extent) for extent in weight.shape)
+    top, left, bottom, right = op.pad
+    source = padded(image, (0, 0, top, left), (0, 0, bottom, right), op.input_zero_point)
+    per_group = filters // op.groups
+    c, ky, kx = _axes(c=depth, ky=height, kx=width)
+
+    def product(n: Expr, k: Expr, y: Expr, x: Expr) -> Expr:
+        row = y * op.stride[0] + ky * op.dilation[0]
+        column = x * op.stride[1] + kx * op.dilation[1]
+        channel = c if op.groups == 1 else (k // per_group) * depth + c
+        return _product(
+            minus(source[n, channel, row, column], op.input_zero_point),
+            minus(weight[k, c, ky, kx], op.weight_zero_point),
+        )
+
+    shape = builder.output(node).shape
+    sums = te.compute(
+        shape, lambda n, k, y, x: te.sum(product(n, k, y, x), axis=[c, ky, kx]), "sums"
+    )
+    return _plus_bias(sums, bias, 1)
+
+
+def dense(builder: Builder, node: Node, op: Dense) -> Any:
+    """Define :class:`~htvm.ir.ops.Dense`."""
+    source, weight, *bias = builder.operands(node)
+    (c,) = _axes(c=int(weight.shape[1]))
+
+    def product(index: Sequence[Expr]) -> Expr:
+        return _product(
+            minus(source[(*index[:-1], c)], op.input_zero_point),
+            minus(weight[index[-1], c], op.weight_zero_point),
+        )
+
+    shape = builder.output(node).shape
+    sums = te.compute(shape, lambda *i: te.sum(product(i), axis=[c]), "sums")
+    return _plus_bias(sums, bias, len(shape) - 1)
+
+
+def matmul(builder: Builder, node: Node, op: MatMul) -> Any:
+    """Define :class:`~htvm.ir.ops.MatMul`, with numpy's rules for batches and vectors."""
+    a, b = builder.operands(node)
+    (c,) = _axes(c=int(a.shape[-1]))
+    shape = builder.output(node).shape
+    vector_a, vector_b = len(a.shape) == 1, len(b.shape) == 1
+    batch_rank = len(shape) - (not vector_a) - (not vector_b)
+
+    def product(index: Sequence[Expr]) -> Expr:
+        batch, rest = index[:batch_rank], index[batch_rank:]
+        at_a = (c,) if vector_a else (*_broadcast(batch, a.shape[:-2]), rest[0], c)
+        at_b = (c,) if vector_b else (*_broadcast(batch, b.shape[:-2]), c, rest[-1])
+        return _product(minus(a[at_a], op.a_zero_point), minus(b[at_b], op.b_zero_point))
+
+    sums = te.compute(shape, lambda *i: te.sum(product(i), axis=[c]), "sums")
+    return _plus_bias(sums, [], 0)
+
+
+def _axes(**extents: int) -> tuple[Any, ...]:
+    return tuple(te.reduce_axis((0, extent), name) for name, extent in extents.items())
+
+
+def _product(a: Expr, b: Expr) -> Expr:
+    """Both within 9 bits, so only their sum can leave int32."""
+    return unsigned(a * b)
+
+
+def _plus_bias(sums: Any, bias: list[Any], axis: int) -> Any:
+    def total(*index: Expr) -> Expr:
+        value = signed(sums[index])
+        return modular("add", value, bias[0][index[axis]]) if bias else value
+
+    return te.compute(sums.shape, total, "acc")
+
+
+def _broadcast(index: Sequence[Expr], extents: Sequence[Any]) -> tuple[Expr, ...]:
+    kept = index[len(index) - len(extents) :]
+    return tuple(
+        0 if int(extent) == 1 else part for part, extent in zip(kept, extents, strict=True)
+    )
