@@ -36,7 +36,7 @@ def dispatch(
         strict: Whether to leave out the host.
 
     Raises:
-        UsageError: E123 a pin names no layer, E124 it names no engine.
+        UsageError: E143 a pin names no layer, E144 it names no engine.
         UnsupportedModelError: E250, a node no engine takes (under these pins).
     """
     found = candidates(matches, session)
@@ -73,7 +73,7 @@ def _pinned(
     for name, engine in pins.items():
         node = _pinned_node(matches, name)
         if engine not in engines:
-            raise _unknown("E124", f"pin {name}={engine} names no engine", engine, engines)
+            raise _unknown("E144", f"pin {name}={engine} names no engine", engine, engines)
         allowed = [
             item for item in allowed if item.layer.engine == engine or node not in _nodes(item)
         ]
@@ -93,7 +93,7 @@ def _pinned_node(matches: Matches, name: str) -> str:
         if name in (node.name, *node.source):
             return node.name
     layers = tuple(dict.fromkeys(layer.name for layer in matches.layers))
-    raise _unknown("E123", f"a pin names no layer: {name!r}", name, layers)
+    raise _unknown("E143", f"a pin names no layer: {name!r}", name, layers)
 
 
 def _unknown(code: str, message: str, seen: str, known: tuple[str, ...]) -> UsageError:

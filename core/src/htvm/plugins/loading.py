@@ -14,7 +14,7 @@ def find_target(name: str) -> TargetInfo:
     """The installed target called ``name``.
 
     Raises:
-        UsageError: E120, no such target.
+        UsageError: E140, no such target.
         PluginError: E601, two distributions bring it.
     """
     known = list_targets()
@@ -37,7 +37,7 @@ def _unknown(name: str, known: list[str]) -> UsageError:
     guess = f"did you mean {close[0]!r}? otherwise " if close else ""
     return UsageError(
         f"unknown target {name!r}",
-        code="E120",
+        code="E140",
         seen=name,
         accepted=", ".join(known) or "none is installed",
         hint=f"{guess}pip install htvm-{name}",

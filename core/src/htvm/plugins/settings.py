@@ -34,7 +34,7 @@ def apply_settings(
             ``engine.<engine>.<parameter>``.
 
     Raises:
-        UsageError: E121 unknown key, E122 a value of the wrong type.
+        UsageError: E141 unknown key, E142 a value of the wrong type.
     """
     for key, text in settings.items():
         known = (*setting_keys(hardware), *options)
@@ -98,7 +98,7 @@ def _whole(key: str, text: str, *, least: int | None) -> int:
 
 def _wrong(key: str, text: str, accepted: str) -> UsageError:
     return UsageError(
-        f"setting {key} has a value of the wrong type", code="E122", seen=text, accepted=accepted
+        f"setting {key} has a value of the wrong type", code="E142", seen=text, accepted=accepted
     )
 
 
@@ -106,7 +106,7 @@ def _unknown(key: str, known: tuple[str, ...]) -> UsageError:
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
     return UsageError(
         f"unknown setting {key!r}",
-        code="E121",
+        code="E141",
         seen=key,
         accepted=", ".join(known),
         hint=f"--set {close[0]}=..." if close else "",
