@@ -28,7 +28,7 @@ from htvm.target.pattern import (
     Rejection,
     Template,
 )
-from htvm.target.program import Buffer, Launch, Program, Span, Tile, Transfer, Wait
+from htvm.target.program import Buffer, Launch, Program, Span, Step, Tile, Transfer, Wait
 from htvm.target.source import Check, Constant, LayerCode, Runtime
 from htvm.target.toml import load_hardware
 from htvm.tvm.tail import TailCode, lower_tail
@@ -68,6 +68,7 @@ __all__ = [
     "Rejection",
     "Runtime",
     "Span",
+    "Step",
     "TailCode",
     "Target",
     "Template",

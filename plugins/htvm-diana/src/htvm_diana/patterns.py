@@ -1,0 +1,42 @@
+"""What the digital core can take from a network."""
+
+from __future__ import annotations
+
+from htvm.api import COMPUTED, CONSTANT, Pattern, Template, ops, requant
+from htvm_diana import constraints
+
+_CONV = Template(ops=(ops.Conv2d,), inputs=(COMPUTED, CONSTANT), capture="conv")
+_FLAT = Template(ops=(ops.Reshape,), inputs=(COMPUTED,), capture="flatten", optional=True)
+_DENSE = Template(ops=(ops.Dense,), inputs=(_FLAT, CONSTANT), capture="dense")
+_WIDE = Template(ops=(ops.Cast,), inputs=(COMPUTED,), optional=True)
+_SCALED = Template(ops=(ops.Elementwise,), inputs=(_WIDE, CONSTANT), optional=True)
+_ADD = Template(ops=(ops.Elementwise,), inputs=(_SCALED, _SCALED), capture="add")
+
+
+def _ended(inner: Template) -> Template:
+    return Template(ops=(requant.Requant,), inputs=(inner,), capture="requant")
+
+
+PATTERNS = (
+    Pattern(
+        name="conv2d",
+        engine=constraints.ENGINE,
+        root=_ended(_CONV),
+        constraints=constraints.CONVOLUTION,
+        description="convolution of any grouping, bias, requantisation, ReLU",
+    ),
+    Pattern(
+        name="dense",
+        engine=constraints.ENGINE,
+        root=_ended(_DENSE),
+        constraints=constraints.DENSE,
+        description="matrix product of one vector, or of an image as it lies, requantisation, ReLU",
+    ),
+    Pattern(
+        name="add",
+        engine=constraints.ENGINE,
+        root=_ended(_ADD),
+        constraints=constraints.ADDITION,
+        description="sum of two tensors times whole numbers, requantisation, ReLU",
+    ),
+)
