@@ -85,9 +85,13 @@ static int take_bias_planes(uint32_t address, uint32_t used) {
 
 /* Columns (or rows) no output needs are skipped: a 1 x 1 kernel of stride 2 leaves every other
  * one out, and the last ones may lie behind the last output. */
+static uint32_t step_between(uint32_t stride, uint32_t kernel) {
+  return kernel < stride ? stride : 1;
+}
+
 static int check_input_row(const conv *job, uint32_t channel, uint32_t row) {
   const uint32_t *word = job->word;
-  const uint32_t step = least(job->stride, word[HTVM_DIANA_WORD_FX]);
+  const uint32_t step = step_between(job->stride, word[HTVM_DIANA_WORD_FX]);
   const uint32_t reach = (word[HTVM_DIANA_WORD_USED_COLUMNS] - 1) * job->stride +
                          word[HTVM_DIANA_WORD_FX];
   const uint32_t end = reach > job->side ? least(word[HTVM_DIANA_WORD_CX], reach - job->side) : 0;
@@ -109,7 +113,7 @@ static int check_input_row(const conv *job, uint32_t channel, uint32_t row) {
 
 static int check_input(const conv *job) {
   const uint32_t *word = job->word;
-  const uint32_t step = least(job->stride, word[HTVM_DIANA_WORD_FY]);
+  const uint32_t step = step_between(job->stride, word[HTVM_DIANA_WORD_FY]);
   const uint32_t reach =
       (word[HTVM_DIANA_WORD_OY] - 1) * job->stride + word[HTVM_DIANA_WORD_FY];
   const uint32_t end = reach > job->top ? least(word[HTVM_DIANA_WORD_CY], reach - job->top) : 0;
