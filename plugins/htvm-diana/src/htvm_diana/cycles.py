@@ -75,7 +75,7 @@ def core_of(hardware: Hardware, engine: str = "digital") -> Core:
     if wrong or model not in _MODELS or speed <= 0:
         raise PluginError(
             f"engine {engine!r} has parameters this plug-in cannot use",
-            code="E620",
+            code="E624",
             seen=f"{wrong or ''} cycle_model={model} dma_bytes_per_cycle={speed:g}".strip(),
             accepted=f"{_BUILT_FOR}, cycle_model one of {_MODELS}, dma_bytes_per_cycle above 0",
         )

@@ -1,16 +1,20 @@
-"""From a candidate to its moves and jobs, address by address."""
+"""From a candidate to its moves and jobs, address by address.
+
+In L1 the output lies in front of the input and ends where the input begins. A store whose length is
+rounded up then reads past the output into bytes that were brought, never into bytes nobody wrote.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
-from htvm_diana.cycles import LANES, Core, launches, row_cycles, transfer_cycles
-from htvm_diana.problem import Job, Move, Problem, Region, TilePlan, round_up
+from htvm_diana.cycles import CHUNK_BYTES, LANES, Core, launches, row_cycles, transfer_cycles
+from htvm_diana.problem import Job, Move, Problem, Region, TilePlan
 from htvm_diana.tiling.bursts import Bursts, Load, load, store
 from htvm_diana.tiling.candidate import Candidate
-from htvm_diana.tiling.search import output_planes, per_channel, store_spare_bytes
+from htvm_diana.tiling.search import output_planes, per_channel
 from htvm_diana.tiling.weights import block_inputs, block_outputs, weight_bytes, weight_offset
 from htvm_diana.tiling.window import Columns, column_tiles, rows_needed
 
@@ -41,14 +45,14 @@ class Plan:
         problem: The layer.
         candidate: Tile sizes and policy.
         tiles: Column tiles.
-        output_base: L1 address of the output.
+        input_base: L1 address of the input, and where the output ends.
     """
 
     core: Core
     problem: Problem
     candidate: Candidate
     tiles: tuple[Columns, ...]
-    output_base: int
+    input_base: int
 
     def load(self, place: Place) -> Load:
         """How the input of a tile is brought: all of it if it stays, else the tile's share."""
@@ -61,35 +65,37 @@ class Plan:
         first, end = rows_needed(problem, *place.y)
         return load(self.core, problem, (int(first), int(end)), place.columns, channels)
 
+    def output_bytes(self, k: Range, rows: int, columns: Columns) -> int:
+        """L1 that holds the outputs of a tile, or of all channels if they are kept."""
+        channels = self.problem.k if self.candidate.policy.output_kept else k[1] - k[0]
+        return int(output_planes(self.problem, channels)) * rows * columns.pitch_bytes
+
 
 def plan(core: Core, problem: Problem, candidate: Candidate) -> Plan:
     """Fix the addresses all tiles share."""
     tiles = column_tiles(problem, candidate.columns)
-    draft = Plan(core=core, problem=problem, candidate=candidate, tiles=tiles, output_base=0)
-    largest = max(int(draft.load(place).local_bytes) for place in places(draft))
-    return Plan(
-        core=core,
-        problem=problem,
-        candidate=candidate,
-        tiles=tiles,
-        output_base=round_up(largest, LANES),
-    )
+    widest = max(tiles, key=lambda tile: tile.pitch_bytes)
+    draft = Plan(core=core, problem=problem, candidate=candidate, tiles=tiles, input_base=0)
+    base = draft.output_bytes((0, candidate.channels), candidate.rows, widest)
+    return replace(draft, input_base=base)
 
 
 def regions(shared: Plan) -> tuple[Region, Region, Region]:
-    """L1 of the input and of the output, and the weight memory."""
+    """L1 of the input and of the output, and the weight memory.
+
+    The output's region includes what a store may read past it.
+    """
     problem, candidate = shared.problem, shared.candidate
-    kept = candidate.policy.output_kept
-    outputs = problem.k if kept else candidate.channels
-    plane = candidate.rows * max(tile.pitch_bytes for tile in shared.tiles)
-    size = int(output_planes(problem, outputs)) * plane + store_spare_bytes(shared.tiles)
-    ranges = (
-        [(0, problem.k)] if candidate.policy.weights_all else _cut(problem.k, candidate.channels)
-    )
+    base = shared.input_base
+    size = max(int(shared.load(place).local_bytes) for place in places(shared))
+    spare = max(tile.stored_bytes % CHUNK_BYTES for tile in shared.tiles)
+    ranges = [(0, problem.k)]
+    if not candidate.policy.weights_all:
+        ranges = list(_cut(problem.k, candidate.channels))
     weights = max(weight_bytes(problem, *span) for span in ranges)
     return (
-        Region(offset_bytes=0, size_bytes=shared.output_base),
-        Region(offset_bytes=shared.output_base, size_bytes=size),
+        Region(offset_bytes=base, size_bytes=size),
+        Region(offset_bytes=0, size_bytes=base + spare),
         Region(offset_bytes=0, size_bytes=weights),
     )
 
@@ -142,7 +148,7 @@ def _input_moves(shared: Plan, place: Place) -> Iterator[Move]:
     whole = shared.candidate.policy.input_whole
     skipped = place.k[0] if per_channel(problem) and not whole else 0
     origin = 0 if whole else place.columns.origin
-    local = 0
+    local = shared.input_base
     for index, (planes, bursts) in enumerate(zip(problem.inputs, brought.bursts, strict=True)):
         main = planes.offset_bytes + int(brought.start) * planes.row_pitch_bytes + origin
         yield from _expand(
@@ -169,12 +175,10 @@ def _expand(
     inner = 1 if bursts.by_row else 0
     count = int(bursts.count)
     for call in range(int(bursts.calls)):
-        yield Move(
-            kind=first.kind,
-            operand=first.operand,
+        yield replace(
+            first,
             main_bytes=first.main_bytes + call * main[1 - inner],
             local_bytes=first.local_bytes + call * local[1 - inner],
-            chunk_bytes=first.chunk_bytes,
             count=count,
             main_stride_bytes=main[inner] if count > 1 else 0,
             local_stride_bytes=local[inner] if count > 1 else 0,
@@ -209,6 +213,8 @@ def _jobs(shared: Plan, place: Place) -> Iterator[Job]:
     plane = (y1 - y0) * columns.pitch_bytes
     pad_top = max(problem.pad_top - y0 * problem.stride, 0)
     needed_rows = (y1 - y0 - 1) * problem.stride + problem.kernel[0]
+    output = shared.input_base - shared.output_bytes(place.k, y1 - y0, columns)
+    output += place.k[0] * plane if policy.output_kept else 0
     in_l1 = 0 if policy.input_whole or not per_channel(problem) else place.k[0]
     for k0, k1 in _job_ranges(problem, place.k):
         outputs = k1 - k0
@@ -216,8 +222,8 @@ def _jobs(shared: Plan, place: Place) -> Iterator[Job]:
         weights_at = 0 if policy.weights_all else weight_offset(problem, place.k[0])
         yield Job(
             kind=problem.kind,
-            input=corner + skipped * channel,
-            output=shared.output_base + (k0 - (0 if policy.output_kept else place.k[0])) * plane,
+            input=shared.input_base + corner + skipped * channel,
+            output=output + (k0 - place.k[0]) * plane,
             output_bytes=int(output_planes(problem, outputs)) * plane,
             weights=weight_offset(problem, k0) - weights_at,
             weight_bytes=weight_bytes(problem, k0, k1),
@@ -269,16 +275,18 @@ def _stores(shared: Plan, place: Place) -> Iterator[Move]:
     bursts = store(shared.core, planes, place.y, columns, k1 - k0)
     main = planes.offset_bytes + k0 * planes.plane_stride_bytes
     pitch = columns.pitch_bytes
+    rows = place.y[1] - place.y[0]
+    base = shared.input_base - shared.output_bytes(place.k, rows, columns)
     yield from _expand(
         shared.core,
         bursts,
         Move(
             kind="store",
             main_bytes=main + place.y[0] * planes.row_pitch_bytes + columns.x[0],
-            local_bytes=shared.output_base + columns.skipped,
+            local_bytes=base + columns.skipped,
             chunk_bytes=int(bursts.chunk_bytes),
             cycles=0,
         ),
         main=(planes.row_pitch_bytes, planes.plane_stride_bytes),
-        local=(pitch, (place.y[1] - place.y[0]) * pitch),
+        local=(pitch, rows * pitch),
     )

@@ -77,18 +77,19 @@ def load(core: Core, problem: Problem, rows: Span, columns: Columns, channels: A
     """Load input rows ``[first, end)``: ``channels`` planes of one operand, or all of several."""
     counts = [operand.channels for operand in problem.inputs]
     shares = counts if len(counts) > 1 else [channels]
-    if not columns.whole:
-        return _load_columns(core, problem, rows, columns, shares)
-    return _load_rows(core, problem, rows, shares)
+    chunk = round_up(columns.columns, CHUNK_BYTES)
+    if columns.whole or chunk == problem.inputs[0].row_pitch_bytes:
+        return _load_rows(core, problem, rows, columns.origin, shares)
+    return _load_columns(core, problem, rows, columns, shares)
 
 
-def _load_rows(core: Core, problem: Problem, rows: Span, shares: list[Any]) -> Load:
+def _load_rows(core: Core, problem: Problem, rows: Span, origin: int, shares: list[Any]) -> Load:
     first, end = rows
     operand = problem.inputs[0]
     pitch, stride = operand.row_pitch_bytes, operand.plane_stride_bytes
     length = _round_up_chunk(np.subtract(end, first) * pitch)
     beyond = np.logical_or.reduce(
-        [_last_byte(p, first) + length > p.size_bytes for p in problem.inputs]
+        [_last_byte(p, first) + origin + length > p.size_bytes for p in problem.inputs]
     )
     spans = _spannable(problem) & np.equal(first, 0) & np.equal(end, operand.rows)
     start = np.where(beyond & ~spans, np.maximum(np.subtract(first, 1), 0), first)
@@ -98,7 +99,8 @@ def _load_rows(core: Core, problem: Problem, rows: Span, shares: list[Any]) -> L
         everything = np.subtract(channels, 1) * stride + operand.rows * pitch
         span = _round_up_chunk(everything)
         inside = (
-            planes.offset_bytes + (planes.channels - channels) * stride + span <= planes.size_bytes
+            planes.offset_bytes + origin + (planes.channels - channels) * stride + span
+            <= planes.size_bytes
         )
         together = _one_call(core, channels, planes.plane_stride_bytes, length)
         parts.append(

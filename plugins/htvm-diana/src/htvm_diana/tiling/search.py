@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from htvm_diana.cycles import CHUNK_BYTES, LANES, Core, launches, row_cycles, transfer_cycles
+from htvm_diana.cycles import LANES, Core, launches, row_cycles, transfer_cycles
 from htvm_diana.problem import Problem, round_up
 from htvm_diana.tiling.bursts import load, store
 from htvm_diana.tiling.weights import block_inputs, block_outputs, weight_bytes
@@ -214,7 +214,8 @@ def _jobs(
     count = tried.count[..., 0]
     launched = (count[:, 0] - 1) * full + last
     one = int(row_cycles(core, problem, block_inputs(problem, 0)).sum())
-    return launched.reshape(-1, 1) * one * groups + count * spatial * core.step_cycles
+    compute = launched.reshape(-1, 1) * one * groups
+    return np.asarray(compute + count * spatial * core.step_cycles)
 
 
 def output_planes(problem: Problem, outputs: Any) -> Any:
@@ -227,13 +228,8 @@ def output_planes(problem: Problem, outputs: Any) -> Any:
     return -(-np.asarray(outputs) // LANES) * LANES
 
 
-def store_spare_bytes(columns: tuple[Columns, ...]) -> int:
-    """Bytes a store may read behind the last plane because its length is rounded up."""
-    return max(tile.stored_bytes % CHUNK_BYTES for tile in columns)
-
-
 def _output_bytes(
     problem: Problem, tried: Sizes, columns: tuple[Columns, ...], outputs: Ints
 ) -> Ints:
     plane = tried.rows[:, 0] * max(tile.pitch_bytes for tile in columns)
-    return np.asarray(output_planes(problem, outputs) * plane + store_spare_bytes(columns))
+    return np.asarray(output_planes(problem, outputs) * plane)

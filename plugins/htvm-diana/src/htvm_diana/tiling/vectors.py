@@ -1,4 +1,8 @@
-"""Dense layers and element-wise sums: tiles are ranges of a vector."""
+"""Dense layers and element-wise sums: tiles are ranges of a vector.
+
+A dense layer's output lies in front of its input in L1, so that a store whose length is rounded up
+reads on into bytes that were brought.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +52,7 @@ def dense_plans(core: Core, problem: Problem) -> Iterator[VectorPlan]:
     for size in range(round_up(total, LANES), 0, -LANES):
         weights = weight_bytes(problem, 0, min(size, total))
         for kept in (True, False) if size < total else (False,):
-            held = round_up(total if kept else min(size, total), CHUNK_BYTES)
+            held = round_up(total if kept else min(size, total), LANES)
             stored = [(0, total)] if kept else _cut(total, size)
             fits = weights <= core.weight_bytes and inputs + held <= core.l1_bytes
             if fits and all(_storable(problem.output, *span) for span in stored):
@@ -60,7 +64,7 @@ def explain_dense(core: Core, problem: Problem) -> NoFit:
     least = weight_bytes(problem, 0, min(LANES, problem.k))
     if least > core.weight_bytes:
         return _too_large("16 outputs", "weights", "weight memory", least, core.weight_bytes)
-    needed = round_up(problem.c, CHUNK_BYTES) + CHUNK_BYTES
+    needed = round_up(problem.c, CHUNK_BYTES) + LANES
     if needed > core.l1_bytes:
         return _too_large("the input and 16 outputs", "l1", "L1", needed, core.l1_bytes)
     return _no_room(problem.output)
@@ -108,40 +112,43 @@ def _storable(planes: Planes, start: int, end: int) -> bool:
 
 def _dense_plan(core: Core, problem: Problem, size: int, kept: bool) -> VectorPlan:
     source, total = problem.inputs[0], problem.k
-    base = round_up(problem.c, CHUNK_BYTES)
-    held = round_up(total if kept else size, CHUNK_BYTES)
-    tiles = tuple(
-        TilePlan(
-            k=span,
-            loads=(
-                *(
-                    (_piece(core, "load", main=source.offset_bytes, local=0, length=base),)
-                    if not span[0]
-                    else ()
-                ),
-                _weights(core, problem, span),
-            ),
-            jobs=(_dense_job(core, problem, span, base + (span[0] if kept else 0)),),
-            stores=tuple(_dense_stores(core, problem, span, base, kept)),
+    length = round_up(problem.c, CHUNK_BYTES)
+    base = round_up(total if kept else size, LANES)
+    brought = _piece(core, "load", main=source.offset_bytes, local=base, length=length)
+    tiles = []
+    for span in _cut(total, size):
+        first = 0 if kept else base - round_up(span[1] - span[0], LANES)
+        weights = _piece(
+            core,
+            "weights",
+            main=weight_offset(problem, span[0]),
+            local=0,
+            length=weight_bytes(problem, *span),
         )
-        for span in _cut(total, size)
-    )
+        tiles.append(
+            TilePlan(
+                k=span,
+                loads=(brought, weights) if span[0] == 0 else (weights,),
+                jobs=(_dense_job(core, problem, span, base, first + (span[0] if kept else 0)),),
+                stores=tuple(_dense_stores(core, problem, span, first, kept)),
+            )
+        )
     return VectorPlan(
         size=size,
         kept=kept,
-        tiles=tiles,
-        inputs=(Region(offset_bytes=0, size_bytes=base),),
-        output=Region(offset_bytes=base, size_bytes=held),
+        tiles=tuple(tiles),
+        inputs=(Region(offset_bytes=base, size_bytes=length),),
+        output=Region(offset_bytes=0, size_bytes=round_up(base, CHUNK_BYTES)),
         weights=Region(offset_bytes=0, size_bytes=weight_bytes(problem, 0, size)),
     )
 
 
-def _dense_job(core: Core, problem: Problem, span: tuple[int, int], output: int) -> Job:
+def _dense_job(core: Core, problem: Problem, span: tuple[int, int], source: int, out: int) -> Job:
     outputs = span[1] - span[0]
     return Job(
         kind="dense",
-        input=0,
-        output=output,
+        input=source,
+        output=out,
         output_bytes=round_up(outputs, LANES),
         weight_bytes=weight_bytes(problem, *span),
         c=problem.c,
@@ -152,18 +159,14 @@ def _dense_job(core: Core, problem: Problem, span: tuple[int, int], output: int)
 
 
 def _dense_stores(
-    core: Core, problem: Problem, span: tuple[int, int], base: int, kept: bool
+    core: Core, problem: Problem, span: tuple[int, int], first: int, kept: bool
 ) -> Iterator[Move]:
     if kept and span[1] < problem.k:
         return
     start = 0 if kept else span[0]
     length = round_up(span[1] - start, CHUNK_BYTES)
-    yield _piece(core, "store", main=problem.output.offset_bytes + start, local=base, length=length)
-
-
-def _weights(core: Core, problem: Problem, span: tuple[int, int]) -> Move:
-    offset = weight_offset(problem, span[0])
-    return _piece(core, "weights", main=offset, local=0, length=weight_bytes(problem, *span))
+    main = problem.output.offset_bytes + start
+    yield _piece(core, "store", main=main, local=first, length=length)
 
 
 def _sum_tile(core: Core, problem: Problem, span: tuple[int, int], held: int) -> TilePlan:
@@ -185,10 +188,10 @@ def _sum_tile(core: Core, problem: Problem, span: tuple[int, int], held: int) ->
         input=0,
         input2=held,
         output=2 * held,
-        output_bytes=round_up(length, LANES),
-        c=round_up(length, LANES),
-        k=round_up(length, LANES),
-        cycles=sum_cycles(core, round_up(length, LANES)),
+        output_bytes=moved,
+        c=moved,
+        k=moved,
+        cycles=sum_cycles(core, moved),
     )
     main = problem.output.offset_bytes + start
     return TilePlan(
