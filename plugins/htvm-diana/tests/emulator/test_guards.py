@@ -296,6 +296,26 @@ def test_scratchpads_are_lost_between_sessions(ready):
     assert "was never written" in ready.error
 
 
+@pytest.mark.parametrize(
+    ("memory", "offset", "message"),
+    [
+        ("htvm_diana_l1", -1, "L1: something wrote into the guard below it"),
+        ("htvm_diana_weight_memory", 64_000, "weight memory: something wrote into the guard above"),
+    ],
+)
+def test_guards_around_the_scratchpads(chip, memory, offset, message):
+    getattr(chip.lib, memory).bytes[offset] ^= 1
+    chip.lib.htvm_diana_end()
+
+    assert message in chip.error
+
+
+def test_more_regions_than_the_emulation_holds(idle):
+    idle.lib.htvm_diana_begin(idle.ffi.new("htvm_region[]", 1025), 1025)
+
+    assert "1025 regions, the emulation holds 1024" in idle.error
+
+
 def test_first_fault_is_kept_and_stops_the_rest(chip):
     chip.load(8, 32)
     first = chip.error

@@ -34,12 +34,14 @@ class EmulatedChip:
         weight_bytes: Digital weight memory; HTVM budgets 64,000 B of the 64 KiB.
         dma_bytes_per_cycle: 16 in MATCH, 8 in ODiMO.
         dma_chunk_cycles: Cycles each contiguous chunk costs besides its bytes (MATCH).
+        row_cycles: Cycles each row of 16 x 16 results costs besides its kernel (MATCH).
     """
 
     l1_bytes: int = 256_000
     weight_bytes: int = 64_000
     dma_bytes_per_cycle: int = 16
     dma_chunk_cycles: int = 70
+    row_cycles: int = 23
 
     def defines(self) -> str:
         """The settings as preprocessor lines."""
@@ -48,6 +50,7 @@ class EmulatedChip:
             "HTVM_DIANA_WEIGHT_BYTES": self.weight_bytes,
             "HTVM_DIANA_DMA_BYTES_PER_CYCLE": self.dma_bytes_per_cycle,
             "HTVM_DIANA_DMA_CHUNK_CYCLES": self.dma_chunk_cycles,
+            "HTVM_DIANA_ROW_CYCLES": self.row_cycles,
         }
         return "".join(f"#define {name} {value}\n" for name, value in values.items())
 
