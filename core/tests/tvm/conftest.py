@@ -11,7 +11,6 @@ import pytest
 
 from htvm.ir.dtype import DType
 from htvm.ir.graph import Graph, Node, Origin
-from htvm.ir.ops import Op
 from htvm.ir.tensor import Tensor, constant
 from htvm.numerics import apply
 from htvm.target.layer import Layer
@@ -157,7 +156,7 @@ def _array(head: str, array: np.ndarray) -> str:
     if flat.dtype == np.float32:
         words = [f"{float(value).hex()}f" for value in flat]
     else:
-        words = [f"(INT64_MIN)" if v == -(2**63) else f"{v}LL" for v in map(int, flat)]
+        words = ["(INT64_MIN)" if v == -(2**63) else f"{v}LL" for v in map(int, flat)]
     return f"{head}[{len(words)}] = {{{', '.join(words)}}};"
 
 
@@ -173,14 +172,19 @@ def run_program(
     """Compile a program with a compiler and flags, run it, and give its output."""
 
     def run(
-        cases: Mapping[str, tuple[Sample, TailCode]], compiler: str, *flags: str
+        cases: Mapping[str, tuple[Sample, TailCode]],
+        compiler: str,
+        *flags: str,
+        runner: tuple[str, ...] = (),
     ) -> subprocess.CompletedProcess[str]:
         assert shutil.which(compiler), f"{compiler} is needed to test the printed C"
         folder = tmp_path_factory.mktemp("program")
         (folder / "main.c").write_text(program(cases))
         command = [compiler, *STRICT, *flags, "main.c", "-o", "main", "-lm"]
-        built = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        built = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         assert built.returncode == 0, built.stderr[:4000]
-        return subprocess.run([folder / "main"], capture_output=True, text=True)
+        return subprocess.run(
+            [*runner, folder / "main"], capture_output=True, text=True, check=False, timeout=60
+        )
 
     return run

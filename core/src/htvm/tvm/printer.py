@@ -27,7 +27,7 @@ class Body:
     """The printed statements of a function.
 
     Attributes:
-        text: The statements, one indentation level deep.
+        text: The statements, outermost ones not indented.
         scratch_bytes: Scratch the statements use.
         scratch_align_bytes: Alignment ``scratch`` must have.
         headers: C headers the statements need besides ``stdint.h``, sorted.
@@ -73,7 +73,7 @@ class _Printer:
         self._unused = unused
         self._scalars: set[int] = set()
         self._used_bytes = 0
-        self._depth = 1
+        self._depth = 0
 
     def statement(self, node: Any) -> None:
         method = getattr(self, f"_print_{type(node).__name__.lower()}", None)

@@ -45,7 +45,7 @@ def lower_tail(layer: Layer) -> TailCode:
     body = function.body
     text, scratch_bytes = body.text, body.scratch_bytes
     if body.scratch_align_bytes > _ALIGNED_BYTES:
-        text = f"    scratch += -(uintptr_t)scratch & {body.scratch_align_bytes - 1}u;\n{text}"
+        text = f"scratch += -(uintptr_t)scratch & {body.scratch_align_bytes - 1}u;\n{text}"
         scratch_bytes += body.scratch_align_bytes - 1
     return TailCode(
         body=text,
