@@ -25,7 +25,7 @@ typedef struct {
 } htvm_diana_job;
 typedef struct { uint32_t word[32]; } htvm_diana_record;
 typedef struct { const char *name; uint32_t size; uint8_t *bytes, *state; } htvm_diana_memory;
-extern const htvm_diana_memory htvm_diana_l1, htvm_diana_weight_memory;
+extern htvm_diana_memory htvm_diana_l1, htvm_diana_weight_memory;
 void htvm_diana_begin(const htvm_region *regions, uint32_t count);
 void htvm_diana_end(void);
 void htvm_diana_load(uint32_t, const void *, uint32_t, uint32_t, uint32_t, uint32_t);
