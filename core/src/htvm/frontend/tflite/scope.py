@@ -91,7 +91,7 @@ class Scope:
         if tensor.data.size != tensor.elements * dtype.size_bytes:
             raise refuse.corrupt(
                 self.source.path,
-                f"tensor {tensor.name!r} of shape {list(tensor.shape)} has {tensor.data.size} bytes",
+                f"tensor {tensor.name!r} {list(tensor.shape)} has {tensor.data.size} bytes",
             )
         # A buffer may lie at any offset of the file; the copy aligns it.
         return np.frombuffer(tensor.data.tobytes(), dtype=dtype.numpy).reshape(tensor.shape)
