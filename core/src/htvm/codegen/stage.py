@@ -36,14 +36,20 @@ def emit(schedule: Schedule, memory: MemoryPlan, session: Session) -> Project:
         **_code(schedule, memory, runtime, net),
         "golden": _golden(schedule),
     }
-    sources = (f"src/{net}.c", f"src/{net}_weights.c", *(f"device/{n}" for n in runtime.device))
-    folders = ("include", "src")
-    view["sources"] = sources
+    sources = (f"src/{net}.c", f"src/{net}_weights.c")
+    device = tuple(f"device/{name}" for name in runtime.device if name.endswith(".c"))
+    folders = ("include", "src", *(("device",) if runtime.device else ()))
+    view["sources"] = (*sources, *device)
     view["include_dirs"] = folders
     view["include_flags"] = " ".join(f"-I{folder}" for folder in folders)
     view["device_flags"] = "".join(f" {flag}" for flag in runtime.device_flags)
     return Project(
-        name=net, files=_files(net, view, runtime), sources=sources, include_dirs=folders
+        name=net,
+        files=_files(net, view, runtime),
+        sources=sources,
+        device_sources=device,
+        include_dirs=folders,
+        runtime=runtime,
     )
 
 

@@ -39,7 +39,7 @@ def write_project(files: Mapping[str, str], folder: Path) -> None:
 
     Args:
         files: Relative path -> text.
-        folder: Where the project goes; its parent must exist.
+        folder: Where the project goes. Its parent is made if only that is missing.
 
     Raises:
         UsageError: E145 the folder cannot be written, E146 it holds files htvm did not write.
@@ -47,6 +47,7 @@ def write_project(files: Mapping[str, str], folder: Path) -> None:
     target = folder.resolve()
     _refuse_foreign(target)
     try:
+        target.parent.mkdir(exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     except OSError as error:
         raise _unwritable(folder, error) from error
@@ -67,12 +68,13 @@ def check_writable(folder: Path) -> None:
     """
     target = folder.resolve()
     _refuse_foreign(target)
-    if not target.parent.is_dir():
-        raise _unwritable(folder, FileNotFoundError(2, "the parent folder does not exist"))
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise _unwritable(folder, PermissionError(13, "the parent folder is read-only"))
-    if target.is_dir() and not os.access(target, os.W_OK | os.X_OK):
-        raise _unwritable(folder, PermissionError(13, "the folder is read-only"))
+    places = [target.parent if target.parent.exists() else target.parent.parent]
+    places += [target] if target.exists() else []
+    for place in places:
+        if not place.is_dir():
+            raise _unwritable(folder, FileNotFoundError(2, f"there is no folder {place}"))
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise _unwritable(folder, PermissionError(13, f"{place} is read-only"))
 
 
 def _fill(folder: Path, files: Mapping[str, str]) -> None:

@@ -1,0 +1,206 @@
+"""Finds a C compiler on this machine and builds shared libraries with it, cached by content."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from htvm.errors import ToolError
+
+FLAGS = ("-std=c99", "-O2", "-g0", "-fPIC", "-ffp-contract=off", "-DHTVM_HOOKS")
+SANITIZE = (
+    "-g1",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=undefined",
+    "-fno-omit-frame-pointer",
+)
+_HINT = "sudo apt-get install gcc, or: pip install 'htvm-core[cc]'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiler:
+    """A C compiler.
+
+    Attributes:
+        command: How to call it.
+        version: First line of what it says about itself.
+    """
+
+    command: tuple[str, ...]
+    version: str
+
+
+def find_compiler() -> Compiler:
+    """The compiler to use: ``$HTVM_CC``, ``$CC``, cc, gcc, clang, then the package ziglang.
+
+    Raises:
+        ToolError: E501 there is none, E502 the one named by the environment does not run.
+    """
+    for variable in ("HTVM_CC", "CC"):
+        named = os.environ.get(variable, "").strip()
+        if named:
+            return _named(variable, tuple(shlex.split(named)))
+    for name in ("cc", "gcc", "clang"):
+        if shutil.which(name):
+            found = _probe((name,))
+            if found is not None:
+                return found
+    if importlib.util.find_spec("ziglang"):
+        found = _probe((sys.executable, "-m", "ziglang", "cc"))
+        if found is not None:
+            return found
+    raise ToolError(
+        "no C compiler found",
+        code="E501",
+        seen="none of $HTVM_CC, $CC, cc, gcc, clang, ziglang",
+        accepted="any C99 compiler",
+        hint=_HINT,
+    )
+
+
+def _named(variable: str, command: tuple[str, ...]) -> Compiler:
+    found = _probe(command)
+    if found is None:
+        raise ToolError(
+            f"the C compiler named by ${variable} does not run",
+            code="E502",
+            seen=shlex.join(command),
+            accepted="a command that answers to --version",
+            hint=f"unset {variable}, or {_HINT}",
+        )
+    return found
+
+
+def _probe(command: tuple[str, ...]) -> Compiler | None:
+    try:
+        answer = subprocess.run(
+            [*command, "--version"], capture_output=True, text=True, timeout=60, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    lines = answer.stdout.splitlines()
+    return Compiler(command=command, version=lines[0].strip() if lines else command[0])
+
+
+def cache_folder() -> Path:
+    """Where built libraries are kept: ``$HTVM_CACHE``, else the user's cache folder."""
+    named = os.environ.get("HTVM_CACHE")
+    if named:
+        return Path(named)
+    import platformdirs  # noqa: PLC0415 - only runs that build something need it
+
+    return Path(platformdirs.user_cache_dir("htvm"))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Build:
+    """What to build.
+
+    Attributes:
+        files: Relative path -> text of every source and header.
+        sources: Paths of those to compile.
+        include_dirs: Relative folders searched for headers.
+        sanitize: Whether AddressSanitizer and UndefinedBehaviorSanitizer are on.
+    """
+
+    files: Mapping[str, str]
+    sources: tuple[str, ...]
+    include_dirs: tuple[str, ...]
+    sanitize: bool = False
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Compiler flags."""
+        return (*FLAGS, *(SANITIZE if self.sanitize else ()))
+
+
+def build_library(build: Build, compiler: Compiler) -> Path:
+    """The shared library of a build; taken from the cache where every byte agrees.
+
+    Raises:
+        ToolError: E503 the compiler failed, E504 the cache cannot be written.
+    """
+    headers = {path: text for path, text in build.files.items() if path.endswith(".h")}
+    common = (*compiler.command, compiler.version, *build.flags, *_flat(headers))
+    keys = [_digest((*common, path, build.files[path])) for path in build.sources]
+    cache = cache_folder() / "objects"
+    library = cache / f"{_digest((*common, *keys))}.so"
+    if library.exists():
+        return library
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+            _build(build, compiler, Path(scratch), keys, library)
+    except OSError as error:
+        raise ToolError(
+            f"cannot write to the cache {cache}",
+            code="E504",
+            seen=error.strerror or str(error),
+            hint="set HTVM_CACHE to a folder that can be written",
+        ) from error
+    return library
+
+
+def _build(
+    build: Build, compiler: Compiler, folder: Path, keys: Sequence[str], library: Path
+) -> None:
+    for path, text in build.files.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    objects = [library.with_name(f"{key}.o") for key in keys]
+    includes = [f"-I{name}" for name in build.include_dirs]
+
+    def compile_one(source: str, target: Path) -> None:
+        if not target.exists():
+            fresh = folder / target.name
+            flags = [*build.flags, *includes, "-c", source, "-o", fresh.name]
+            _run([*compiler.command, *flags], folder)
+            fresh.replace(target)
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        list(pool.map(compile_one, build.sources, objects))
+    fresh = folder / library.name
+    link = ["-shared", *build.flags, *map(str, objects), "-o", fresh.name, "-lm"]
+    _run([*compiler.command, *link], folder)
+    fresh.replace(library)
+
+
+def _run(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ToolError(
+            "the C compiler failed on the generated code",
+            code="E503",
+            seen=_first_error(done.stderr),
+            accepted="a C99 compiler",
+            hint=shlex.join(command),
+        )
+
+
+def _first_error(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line]
+    return (errors or lines or ["no message"])[0]
+
+
+def _flat(files: Mapping[str, str]) -> list[str]:
+    return [part for item in sorted(files.items()) for part in item]
+
+
+def _digest(parts: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()

@@ -1,0 +1,147 @@
+"""The verification stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from htvm.codegen.project import Project
+from htvm.deployment import VerifyOptions
+from htvm.errors import MismatchError
+from htvm.host.compare import Bytes, Compared, Dump, compare, dumps, ends, totals
+from htvm.host.compiler import Compiler, build_library
+from htvm.host.process import Answer, Worker, worker
+from htvm.host.result import Divergence, Verification
+from htvm.host.samples import Batch, Samples, batches, samples
+from htvm.host.shim import sizes, verification_build
+from htvm.ir.graph import Graph
+from htvm.ir.tensor import Array
+from htvm.memory.plan import MemoryPlan
+from htvm.numerics import execute
+from htvm.schedule.kernels import Schedule
+
+REFERENCE = "htvm.numerics, the integer graph executed by numpy"
+BATCH_BYTES = 1 << 25
+BATCH_SAMPLES = 32
+
+
+def verify(
+    schedule: Schedule,
+    memory: MemoryPlan,
+    project: Project,
+    options: VerifyOptions,
+    compiler: Compiler,
+) -> Verification:
+    """Run the generated C on this machine and compare every layer with the reference.
+
+    Every sample runs twice in a row in one process: first with a soiled arena, then as the first
+    run left it.
+
+    Raises:
+        UsageError: A file of samples cannot be used.
+        ToolError: The compiler failed.
+        MismatchError: E402 the generated C crashed, E403 it broke a rule of the emulated hardware
+            or wrote outside its buffers. Differing elements are returned, not raised.
+    """
+    graph = schedule.dispatch.graph
+    groups = samples(graph, options)
+    build = verification_build(schedule, memory, project, sanitize=options.sanitize)
+    library = build_library(build, compiler)
+    tally = _Tally(found=dumps(schedule.dispatch), ends=ends(schedule.dispatch))
+    plan = sizes(schedule)
+    most = max(1, min(BATCH_SAMPLES, BATCH_BYTES // max(1, plan.result)))
+    with worker(library, plan, compiler, sanitize=options.sanitize) as running:
+        for batch in batches(graph, groups, most):
+            tally.add(graph, batch, _run(running, graph, batch, tally.names))
+    counted = tally.cycles if project.runtime.cycles else None
+    return Verification(
+        reference=REFERENCE,
+        compiler=compiler.version,
+        sanitized=options.sanitize,
+        samples=_counts(groups),
+        layers=totals(tally.found, tally.compared, counted),
+        first_divergence=tally.first,
+        outputs={name: np.concatenate(parts) for name, parts in tally.outputs.items()},
+    )
+
+
+def raise_on_divergence(result: Verification) -> None:
+    """Turn a difference into an error.
+
+    Raises:
+        MismatchError: E401, naming the first layer that differs.
+    """
+    first = result.first_divergence
+    if first is not None:
+        raise MismatchError(
+            f"layer {first.layer} differs from the reference",
+            code="E401",
+            seen=f"{first.seen:g} at {list(first.index)}, {first.inputs}, inference {first.run}; "
+            f"{result.mismatches} of {result.elements} elements differ in all",
+            accepted=f"{first.expected:g}",
+            hint="report this: it is a bug of htvm or of the target",
+        )
+
+
+def _counts(groups: Sequence[Samples]) -> Mapping[str, int]:
+    counts: dict[str, int] = {}
+    for group in groups:
+        counts[group.kind] = counts.get(group.kind, 0) + group.count
+    return counts
+
+
+def _run(running: Worker, graph: Graph, batch: Batch, names: tuple[str, ...]) -> Answer:
+    answer = running.run(batch.sample_bytes(graph), names)
+    if answer.fault:
+        index, _, what = answer.fault.partition(" ")
+        raise MismatchError(
+            f"layer {names[int(index)]} breaks a rule on the emulated hardware",
+            code="E403",
+            seen=what,
+            hint="report this: it is a bug of htvm or of the target",
+        )
+    return answer
+
+
+@dataclass(kw_only=True, eq=False)
+class _Tally:
+    """What the batches so far came to."""
+
+    found: tuple[Dump, ...]
+    ends: tuple[Dump, ...]
+    compared: list[Mapping[str, Compared]] = field(default_factory=list)
+    outputs: dict[str, list[Array]] = field(default_factory=dict)
+    cycles: tuple[int, ...] = ()
+    first: Divergence | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the steps."""
+        return tuple(dump.name for dump in self.found)
+
+    def add(self, graph: Graph, batch: Batch, answer: Answer) -> None:
+        """Compare a batch."""
+        expected = {**batch.arrays, **execute(graph, batch.arrays)}
+        runs = np.frombuffer(b"".join(answer.runs), dtype=np.uint8).reshape(len(answer.runs), -1)
+        result = {
+            dump.name: compare(dump, runs, expected[dump.value.tensor.name], batch.labels)
+            for dump in self.found
+        }
+        for dump in self.ends:
+            end = compare(dump, runs, expected[dump.value.tensor.name], batch.labels)
+            result[dump.name] = result[dump.name].joined(end)
+        firsts = (compared.first for compared in result.values())
+        self.first = self.first or next((first for first in firsts if first), None)
+        self.compared.append(result)
+        self.cycles = answer.cycles
+        if batch.kind == "given":
+            self._keep(graph, runs[::2])
+
+    def _keep(self, graph: Graph, runs: Bytes) -> None:
+        for name, end in zip(graph.outputs, self.ends, strict=True):
+            tensor = end.value.tensor
+            part = np.ascontiguousarray(runs[:, end.start : end.start + tensor.size_bytes])
+            shaped = part.view(tensor.dtype.numpy).reshape(len(part), *tensor.shape[1:])
+            self.outputs.setdefault(name, []).append(shaped)

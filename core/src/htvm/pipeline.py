@@ -1,0 +1,161 @@
+"""The way through: every stage, in order, each a function of what came before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+from htvm import summaries
+from htvm.codegen.stage import emit
+from htvm.deployment import Deployment, Progress, Request, StageReport
+from htvm.dispatch.stage import dispatch
+from htvm.errors import InternalError, ToolError, UsageError
+from htvm.frontend import Source, integerise, read
+from htvm.host.compiler import find_compiler
+from htvm.host.stage import verify
+from htvm.memory.stage import plan_memory
+from htvm.partition.stage import match
+from htvm.plugins.session import Session, open_session
+from htvm.schedule.stage import schedule
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+        name: As reports show it.
+        work: Adds the stage's value to a deployment.
+        summary: One line about that value.
+    """
+
+    name: str
+    work: Callable[[Deployment, Session], Deployment]
+    summary: Callable[[Deployment], str]
+
+
+def run(request: Request, progress: Progress | None = None) -> Deployment:
+    """Take a network through every stage up to the one asked for. Writes nothing.
+
+    Args:
+        request: What is asked.
+        progress: Called after each stage.
+
+    Raises:
+        HtvmError: whatever keeps the network from being deployed. Elements in which the generated
+            C differs from the reference are in the result, not raised.
+    """
+    last = _last_stage(request.upto)
+    session = open_session(request.target, settings=request.settings)
+    source, read_report = _timed(
+        "read", lambda: read(request.path, shapes=request.shapes), summaries.source, progress
+    )
+    done, graph_report = _timed(
+        "integerise", lambda: _start(request, source, session), summaries.graph, progress
+    )
+    reports = [read_report, graph_report]
+    for stage in STAGES[:last]:
+        work = partial(stage.work, done, session)
+        done, report = _timed(stage.name, work, stage.summary, progress)
+        reports.append(report)
+    return replace(done, stages=tuple(reports))
+
+
+def _start(request: Request, source: Source, session: Session) -> Deployment:
+    return Deployment(
+        request=request,
+        target=session.target,
+        hardware=session.hardware,
+        graph=integerise(source),
+    )
+
+
+def _match(done: Deployment, session: Session) -> Deployment:
+    return replace(done, matches=match(done.graph, session))
+
+
+def _dispatch(done: Deployment, session: Session) -> Deployment:
+    matches, request = _need(done.matches), done.request
+    plan = dispatch(matches, session, pins=request.pins, strict=request.strict)
+    return replace(done, dispatch=plan)
+
+
+def _schedule(done: Deployment, session: Session) -> Deployment:
+    return replace(done, schedule=schedule(_need(done.dispatch), session))
+
+
+def _plan_memory(done: Deployment, session: Session) -> Deployment:
+    return replace(done, memory=plan_memory(_need(done.schedule), session.hardware))
+
+
+def _emit(done: Deployment, session: Session) -> Deployment:
+    project = emit(_need(done.schedule), _need(done.memory), session)
+    return replace(done, project=project)
+
+
+def _verify(done: Deployment, session: Session) -> Deployment:
+    del session
+    options = done.request.verify
+    if options is None:
+        return replace(done, notes=(*done.notes, "not verified: left out on request"))
+    try:
+        compiler = find_compiler()
+    except ToolError as error:
+        if options.required or error.code != "E501":
+            raise
+        note = f"not verified: {error.message}; {error.hint}"
+        return replace(done, notes=(*done.notes, note))
+    stages = _need(done.schedule), _need(done.memory), _need(done.project)
+    return replace(done, verification=verify(*stages, options, compiler))
+
+
+STAGES = (
+    Stage(name="match", work=_match, summary=summaries.matches),
+    Stage(name="dispatch", work=_dispatch, summary=summaries.dispatch),
+    Stage(name="schedule", work=_schedule, summary=summaries.schedule),
+    Stage(name="memory", work=_plan_memory, summary=summaries.memory),
+    Stage(name="emit", work=_emit, summary=summaries.project),
+    Stage(name="verify", work=_verify, summary=summaries.verification),
+)
+"""What follows ``read`` and ``integerise``."""
+
+
+def _last_stage(name: str) -> int:
+    """How many of ``STAGES`` to run to get up to a stage."""
+    names = [stage.name for stage in STAGES]
+    if name == "integerise":
+        return 0
+    if name not in names:
+        raise UsageError(
+            f"there is no stage {name!r}",
+            code="E147",
+            seen=name,
+            accepted=", ".join(["integerise", *names]),
+        )
+    return names.index(name) + 1
+
+
+def _timed(
+    name: str,
+    work: Callable[[], Found],
+    summary: Callable[[Found], str],
+    progress: Progress | None,
+) -> tuple[Found, StageReport]:
+    start = time.perf_counter()
+    found = work()
+    seconds = time.perf_counter() - start
+    report = StageReport(name=name, summary=summary(found), seconds=seconds)
+    if progress is not None:
+        progress(report)
+    return found, report
+
+
+def _need(value: Found | None) -> Found:
+    if value is None:
+        raise InternalError("a stage ran before the one it builds on")
+    return value

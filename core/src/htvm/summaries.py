@@ -1,0 +1,91 @@
+"""One line about the value of each stage, for the progress display."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from htvm.deployment import Deployment
+from htvm.dispatch.plan import ConvertStep
+from htvm.frontend import Source
+from htvm.partition.layers import node_macs
+
+
+def source(found: Source) -> str:
+    """The file, its format and size."""
+    return f"{found.path.name}  {found.format} · {_size(len(found.data))}"
+
+
+def graph(done: Deployment) -> str:
+    """Size and weight of the integer network."""
+    network = done.graph
+    macs = sum(node_macs(network, node) for node in network.nodes)
+    weights = sum(tensor.size_bytes for tensor in network.tensors.values() if tensor.is_constant)
+    parts = (network.origin.format, f"{len(network.nodes)} nodes", f"{_many(macs)} MAC")
+    return " · ".join((*parts, f"{_size(weights)} weights"))
+
+
+def matches(done: Deployment) -> str:
+    """How much fits."""
+    if done.matches is None:
+        return ""
+    engines = Counter(layer.engine for layer in done.matches.layers)
+    counts = " · ".join(f"{count} for {engine}" for engine, count in sorted(engines.items()))
+    return f"candidate layers: {counts}"
+
+
+def dispatch(done: Deployment) -> str:
+    """What runs where."""
+    if done.dispatch is None:
+        return ""
+    engines = Counter(step.engine for step in done.dispatch.layers)
+    parts = [f"{count} layers on {engine}" for engine, count in engines.most_common()]
+    copies = sum(isinstance(step, ConvertStep) for step in done.dispatch.steps)
+    return " · ".join([*parts, f"{copies} conversions", f"{_many(done.dispatch.cycles)} cycles"])
+
+
+def schedule(done: Deployment) -> str:
+    """How much was scheduled and packed."""
+    if done.schedule is None:
+        return ""
+    kernels = done.schedule.kernels
+    tiles = sum(len(kernel.program.tiles) for kernel in kernels if kernel.program)
+    packed = sum(kernel.constant_bytes for kernel in kernels)
+    return f"{tiles} tiles checked · {_size(packed)} packed constants"
+
+
+def memory(done: Deployment) -> str:
+    """The arena and the whole against what there is."""
+    if done.memory is None:
+        return ""
+    plan, budget = done.memory, done.memory.budget
+    return (
+        f"arena {_size(plan.arena_bytes)} (lower bound {_size(plan.lower_bound_bytes)}) · in all "
+        f"{_size(budget.total_bytes)} of {_size(budget.capacity_bytes)} {plan.memory}"
+    )
+
+
+def project(done: Deployment) -> str:
+    """Number of files."""
+    return f"{len(done.project.files)} files" if done.project else ""
+
+
+def verification(done: Deployment) -> str:
+    """The outcome."""
+    result = done.verification
+    if result is None:
+        return "left out"
+    count = sum(result.samples.values())
+    if result.first_divergence is not None:
+        return f"{result.mismatches} of {result.elements} elements differ"
+    return f"all {len(result.layers)} layers bit-exact on the host, {count} samples, twice each"
+
+
+def _size(count: int) -> str:
+    return f"{count} B" if count < 1024 else f"{count / 1024:.0f} KiB"
+
+
+def _many(count: int) -> str:
+    for limit, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= limit:
+            return f"{count / limit:.1f} {unit}"
+    return str(count)
