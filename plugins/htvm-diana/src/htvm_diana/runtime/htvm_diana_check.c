@@ -66,8 +66,7 @@ static int check_plane(const uint32_t *word) {
 
 static int check_pointers(const uint32_t *word) {
   return check_aligned(word[HTVM_DIANA_WORD_INPUT], HTVM_DIANA_LANES, "input address") &&
-         check_aligned(word[HTVM_DIANA_WORD_OUTPUT], HTVM_DIANA_LANES, "output address") &&
-         check_aligned(word[HTVM_DIANA_WORD_WEIGHTS], 4, "weights address");
+         check_aligned(word[HTVM_DIANA_WORD_OUTPUT], HTVM_DIANA_LANES, "output address");
 }
 
 static int check_apart(uint32_t in, uint64_t in_size, uint32_t out, uint64_t out_size) {
@@ -79,7 +78,7 @@ static int check_apart(uint32_t in, uint64_t in_size, uint32_t out, uint64_t out
   return 0;
 }
 
-/* Weights are read in words; the last block's unused lanes may lie past the end. */
+/* Weights are read in words; the last biases of unused lanes may lie past the end. */
 static int check_weights(const htvm_diana_record *record) {
   const uint32_t used = (record->word[HTVM_DIANA_WORD_USED_CHANNELS] - 1) % HTVM_DIANA_LANES + 1;
   const uint32_t unused = HTVM_DIANA_LANES - (used + 3) / 4 * 4;

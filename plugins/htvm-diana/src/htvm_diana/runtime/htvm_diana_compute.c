@@ -18,7 +18,7 @@ typedef struct {
 } tile;
 
 /* Weights of one block of 16 output channels, in the core's order, wide enough to multiply. */
-static int16_t taps[HTVM_DIANA_WEIGHT_BYTES + LANES];
+static int16_t taps[HTVM_DIANA_WEIGHT_BYTES];
 static uint32_t bias[LANES];
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
@@ -44,26 +44,21 @@ static const char *why_unknown(uint32_t address) {
              : "was never written";
 }
 
-/* Rows of 16 lanes, of which the first `used` must be known. */
-static int take_taps(uint32_t address, uint32_t rows, uint32_t used) {
+static int take_taps(uint32_t address, uint32_t count) {
   const htvm_diana_memory *memory = &htvm_diana_weight_memory;
-  uint32_t row;
-  uint32_t lane;
+  uint32_t i;
 
-  for (row = 0; row < rows; row++) {
-    for (lane = 0; lane < LANES; lane++) {
-      const uint32_t at = address + row * LANES + lane;
-
-      if (lane < used && !htvm_diana_known(memory, at)) {
-        return missing_weight(at);
-      }
-      taps[row * LANES + lane] = lane < used ? htvm_diana_get(memory, at) : 0;
+  for (i = 0; i < count; i++) {
+    if (!htvm_diana_known(memory, address + i)) {
+      return missing_weight(address + i);
     }
+    taps[i] = htvm_diana_get(memory, address + i);
   }
   return 1;
 }
 
-/* Four planes of bytes, least significant first. */
+/* Four planes of bytes, least significant first. Those of unused lanes may lie past the end: a
+ * depthwise launch starts in the middle of a block. */
 static int take_bias_planes(uint32_t address, uint32_t used) {
   const htvm_diana_memory *memory = &htvm_diana_weight_memory;
   uint32_t plane;
@@ -227,8 +222,8 @@ static void run_conv(const uint32_t *word) {
   const conv job = {word, word[HTVM_DIANA_WORD_STRIDE] + 1,
                     (word[HTVM_DIANA_WORD_PADDING] >> 8) & 15U,
                     word[HTVM_DIANA_WORD_PADDING] & 15U};
-  const uint32_t rows =
-      word[HTVM_DIANA_WORD_C] * word[HTVM_DIANA_WORD_FX] * word[HTVM_DIANA_WORD_FY];
+  const uint32_t count =
+      word[HTVM_DIANA_WORD_C] * word[HTVM_DIANA_WORD_FX] * word[HTVM_DIANA_WORD_FY] * LANES;
   const uint32_t block_size = LANES * word[HTVM_DIANA_WORD_OUTPUT_SIZE];
   uint32_t block;
 
@@ -240,9 +235,9 @@ static void run_conv(const uint32_t *word) {
   for (block = 0; block < word[HTVM_DIANA_WORD_K]; block++) {
     const uint32_t lanes = least(word[HTVM_DIANA_WORD_USED_CHANNELS] - block * LANES, LANES);
     const uint32_t weights =
-        word[HTVM_DIANA_WORD_WEIGHTS] + block * (rows * LANES + HTVM_DIANA_CONV_BIAS);
+        word[HTVM_DIANA_WORD_WEIGHTS] + block * (count + HTVM_DIANA_CONV_BIAS);
 
-    if (!take_taps(weights, rows, lanes) || !take_bias_planes(weights + rows * LANES, lanes)) {
+    if (!take_taps(weights, count) || !take_bias_planes(weights + count, lanes)) {
       return;
     }
     run_block(&job, word[HTVM_DIANA_WORD_OUTPUT] + block * block_size, lanes);

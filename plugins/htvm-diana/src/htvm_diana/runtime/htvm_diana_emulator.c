@@ -92,6 +92,11 @@ static int check_job(const htvm_diana_job *job) {
     htvm_diana_fault("job: %u input and %u output channels", (unsigned)job->c, (unsigned)job->k);
     return 0;
   }
+  if (job->weights % HTVM_DIANA_LANES != 0) {
+    htvm_diana_fault("job: weights address %u is not a multiple of %d", (unsigned)job->weights,
+                     HTVM_DIANA_LANES);
+    return 0;
+  }
   launches = htvm_diana_launches(job);
   for (launch = 0; launch < launches; launch++) {
     const char *misfit = htvm_diana_encode(job, launch, &record);
