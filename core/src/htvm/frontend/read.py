@@ -50,12 +50,10 @@ def integerise(source: Source) -> Graph:
         UnsupportedModelError: if the network holds something that cannot be taken.
     """
     if source.format == "tflite":
-        from htvm.frontend import tflite  # noqa: PLC0415
-
-        return tflite.integerise(source)
-    from htvm.frontend import onnx  # noqa: PLC0415
-
-    return onnx.integerise(source)
+        from htvm.frontend.tflite import integerise as convert  # noqa: PLC0415
+    else:
+        from htvm.frontend.onnx import integerise as convert  # noqa: PLC0415
+    return convert(source)
 
 
 def _sniff(path: Path, data: bytes) -> Format:

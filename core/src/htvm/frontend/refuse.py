@@ -69,7 +69,7 @@ def float_network(path: object, seen: str) -> UnsupportedModelError:
         f"{path} is a float network",
         code="E201",
         seen=seen,
-        accepted="int8 networks: ONNX with QuantizeLinear or QLinear ops, integer ONNX, int8 TFLite",
+        accepted="int8 networks: ONNX with QDQ or QLinear ops, integer ONNX, int8 TFLite",
         hint="quantise it first, with `htvm quantize` or onnxruntime's quantize_static",
     )
 

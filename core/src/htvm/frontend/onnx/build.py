@@ -70,9 +70,9 @@ class Builder:
         """Name of a constant of this value; equal ones of the same name are shared."""
         array = np.asarray(value).astype(dtype.numpy)
         old = self._tensors.get(wanted)
-        if old is not None and old.value is not None and old.dtype == dtype:
-            if old.shape == array.shape and bool((old.value == array).all()):
-                return wanted
+        shared = old is not None and old.dtype == dtype and old.value is not None
+        if shared and old is not None and np.array_equal(np.asarray(old.value), array):
+            return wanted
         name = self.fresh_tensor(wanted)
         self._put(constant(name, array, dtype))
         return name

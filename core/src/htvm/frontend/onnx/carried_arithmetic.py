@@ -44,11 +44,11 @@ def _sum(call: Call, a: Value, b: Value) -> Ratio:
         seen = f"shapes {list(a.shape)} and {list(b.shape)}, sums from {low} to {high}"
         raise call.refuse(seen, "equal shapes and sums that fit 32 bits")
     op = ops.Elementwise(function="sub" if subtract else "add")
-    return _from_op(call, op, (left[0], right[0]), a.shape, low, high)
+    return _from_op(call, op, (left[0], right[0]), a.shape, (low, high))
 
 
 def _from_op(
-    call: Call, op: ops.Op, inputs: tuple[str, ...], shape: Shape, low: int, high: int
+    call: Call, op: ops.Op, inputs: tuple[str, ...], shape: Shape, span: tuple[int, int]
 ) -> Ratio:
     return Ratio(
         shape=shape,
@@ -63,8 +63,8 @@ def _from_op(
         mul=np.ones(1, np.int64),
         add=np.zeros(1, np.int64),
         divisor=1,
-        least=np.array([low], np.int64),
-        most=np.array([high], np.int64),
+        least=np.array(span[:1], np.int64),
+        most=np.array(span[1:], np.int64),
     )
 
 
@@ -76,7 +76,11 @@ def _as_ratio(call: Call, value: Value) -> Ratio:
     job = call.builder.fresh_tensor(f"{whole.name}_int32")
     inner = replace(call, node=replace(call.node, outputs=(job,)))
     opened = _from_op(
-        inner, ops.Cast(out=DType.INT32), (whole.tensor,), whole.shape, whole.least, whole.most
+        inner,
+        ops.Cast(out=DType.INT32),
+        (whole.tensor,),
+        whole.shape,
+        (whole.least, whole.most),
     )
     node = call.builder.fresh_node(f"{call.name}_in0")
     return replace(opened, job=(node, job), sources=whole.sources)

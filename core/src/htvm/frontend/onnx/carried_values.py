@@ -120,7 +120,7 @@ def as_whole(call: Call, value: Value) -> Whole:
 def _make(call: Call, value: Ratio, least: int, most: int) -> str:
     target = Label(node=value.node, output=value.name)
     if value.is_plain:
-        return settle(call, value, None, target, DType.INT32)
+        return settle(call, value, None, target, dtype=DType.INT32)
     lower = least if value.lower is None else floor(value.lower)
     upper = most if value.upper is None else floor(value.upper)
     dtype = narrowest(call, lower, upper)
@@ -136,7 +136,7 @@ def _make(call: Call, value: Ratio, least: int, most: int) -> str:
         add=np.broadcast_to(add, (length,)).copy(),
         shift=np.full(length, shift, dtype=np.int64),
     )
-    return settle(call, value, op, target, dtype)
+    return settle(call, value, op, target, dtype=dtype)
 
 
 def _range(call: Call, value: Ratio) -> tuple[int, int]:

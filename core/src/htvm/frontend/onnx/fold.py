@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from htvm.frontend import refuse
 from htvm.frontend.onnx.call import Call
 from htvm.frontend.onnx.values import Known, Value
-from htvm.ir.tensor import Array
+
+Numbers = npt.NDArray[Any]
 
 _DTYPES = {1: "f4", 2: "u1", 3: "i1", 5: "i2", 6: "i4", 7: "i8", 9: "?", 10: "f2", 11: "f8"}
 
@@ -33,7 +36,7 @@ def fold(call: Call) -> Known | None:
         raise call.refuse(f"constants that do not fit: {error}", "matching constants") from error
 
 
-def _known(call: Call, array: Array) -> Known:
+def _known(call: Call, array: Numbers) -> Known:
     if array.size > refuse.MAX_ELEMENTS:
         raise refuse.too_large(call.output, array.shape)
     return Known(
@@ -45,13 +48,13 @@ def _known(call: Call, array: Array) -> Known:
     )
 
 
-def _shape(call: Call) -> Array:
+def _shape(call: Call) -> Numbers:
     value: Value = call.value(0)
     start, end = call.integer("start", 0), call.integer("end", len(value.shape))
     return np.array(value.shape[start:end], dtype=np.int64)
 
 
-def _constant(call: Call) -> Array:
+def _constant(call: Call) -> Numbers:
     given = call.node.attributes
     for name, dtype in (("value_int", "i8"), ("value_ints", "i8")):
         if name in given:
@@ -65,7 +68,7 @@ def _constant(call: Call) -> Array:
     return value
 
 
-def _filled(call: Call, shape: Array) -> Array:
+def _filled(call: Call, shape: Numbers) -> Numbers:
     extents = tuple(int(extent) for extent in shape.reshape(-1))
     if prod(extents) > refuse.MAX_ELEMENTS or min(extents, default=0) < 0:
         raise refuse.too_large(call.output, extents)
@@ -74,42 +77,43 @@ def _filled(call: Call, shape: Array) -> Array:
     return np.full(extents, fill)
 
 
-def _cast(call: Call, x: Array) -> Array:
+def _cast(call: Call, x: Numbers) -> Numbers:
     code = call.integer("to", 0)
     if code not in _DTYPES:
         raise call.refuse(f"a cast to type number {code}", "a cast to a number")
     return x.astype(_DTYPES[code])
 
 
-def _gather(call: Call, x: Array, indices: Array) -> Array:
+def _gather(call: Call, x: Numbers, indices: Numbers) -> Numbers:
     return np.take(x, indices, axis=call.integer("axis", 0))
 
 
-def _concat(call: Call, *parts: Array) -> Array:
+def _concat(call: Call, *parts: Numbers) -> Numbers:
     return np.concatenate(parts, axis=call.integer("axis", 0))
 
 
-def _expand(call: Call, x: Array, shape: Array) -> Array:
+def _expand(call: Call, x: Numbers, shape: Numbers) -> Numbers:
     extents = np.broadcast_shapes(x.shape, tuple(int(extent) for extent in shape))
     if prod(extents) > refuse.MAX_ELEMENTS:
         raise refuse.too_large(call.output, extents)
     return np.broadcast_to(x, extents)
 
 
-def _range(call: Call, start: Array, limit: Array, step: Array) -> Array:
+def _range(call: Call, start: Numbers, limit: Numbers, step: Numbers) -> Numbers:
     count = abs((limit - start) / step) if step else np.inf
     if not count <= refuse.MAX_ELEMENTS:
         raise call.refuse(f"{count} elements", f"at most {refuse.MAX_ELEMENTS}")
-    return np.arange(start, limit, step, dtype=start.dtype)
+    values: Numbers = np.arange(start.item(), limit.item(), step.item())
+    return values.astype(start.dtype)
 
 
-def _divide(_: Call, a: Array, b: Array) -> Array:
+def _divide(_: Call, a: Numbers, b: Numbers) -> Numbers:
     if a.dtype.kind in "iu":
         return np.asarray(np.trunc(a.astype("f8") / b)).astype(a.dtype)
     return np.asarray(a / b)
 
 
-_FUNCTIONS: dict[str, Callable[..., Array]] = {
+_FUNCTIONS: dict[str, Callable[..., Numbers]] = {
     "Add": lambda _, a, b: a + b,
     "Cast": _cast,
     "Concat": _concat,
@@ -133,5 +137,5 @@ _FUNCTIONS: dict[str, Callable[..., Array]] = {
     "Round": lambda _, x: np.rint(x),
     "Sqrt": lambda _, x: np.sqrt(x),
     "Sub": lambda _, a, b: a - b,
-    "Where": lambda _, c, a, b: np.where(c, a, b),
+    "Where": lambda _, c, a, b: np.asarray(np.where(c, a, b)),
 }

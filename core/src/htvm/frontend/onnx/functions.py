@@ -22,7 +22,7 @@ def _erf(x: Doubles) -> Doubles:
 
 
 def _sigmoid(x: Doubles) -> Doubles:
-    return 1 / (1 + np.exp(-x))
+    return np.asarray(1 / (1 + np.exp(-x)))
 
 
 def _elu(call: Call, x: Doubles) -> Doubles:
@@ -46,7 +46,8 @@ def _gelu(call: Call, x: Doubles) -> Doubles:
 
 
 def _fast_gelu(_: Call, x: Doubles) -> Doubles:
-    return 0.5 * x * (1 + np.tanh(sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    inner = sqrt(2 / np.pi) * (x + 0.044715 * x * x * x)
+    return 0.5 * x * (1 + np.tanh(inner))
 
 
 def _hard_sigmoid(call: Call, x: Doubles) -> Doubles:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,8 @@ from htvm.frontend import refuse
 from htvm.ir.dtype import DType
 from htvm.ir.requant import Floats, Ints
 from htvm.ir.tensor import Array, Quantization
+
+_Number = TypeVar("_Number", np.float32, np.int64)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,14 +62,14 @@ class Grid:
         """The numbers, in float32."""
         scale, zero = self._along(self.scale, integers.ndim), self._along(self.zero, integers.ndim)
         offset = (integers.astype(np.int64) - zero).astype(np.float32)
-        return np.asarray(offset * scale.astype(np.float32), dtype=np.float32)
+        return np.asarray(offset * scale, dtype=np.float32)
 
     def integers(self, real: npt.ArrayLike) -> Array:
         """The nearest integers, ties to even, saturating."""
         array = np.asarray(real, dtype=np.float32)
         scale, zero = self._along(self.scale, array.ndim), self._along(self.zero, array.ndim)
         lo, hi = self.dtype.bounds
-        rounded = np.rint(array / scale.astype(np.float32)).astype(np.float64) + zero
+        rounded = np.rint(array / scale).astype(np.float64) + zero
         return np.asarray(np.clip(rounded, lo, hi).astype(self.dtype.numpy))
 
     def table(self) -> Floats:
@@ -74,7 +77,7 @@ class Grid:
         lo, hi = self.dtype.bounds
         return self.real(np.arange(lo, hi + 1))
 
-    def _along(self, values: Array, rank: int) -> Array:
+    def _along(self, values: npt.NDArray[_Number], rank: int) -> npt.NDArray[_Number]:
         if self.axis is None:
             return values.reshape(())
         return values.reshape([-1 if axis == self.axis else 1 for axis in range(rank)])

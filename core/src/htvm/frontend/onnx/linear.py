@@ -71,7 +71,17 @@ def convolve(call: Call, x: Value, w: Value, bias: Value | None, job: Job) -> Sc
     )
     product = _product(call, grid, wgrid, axis=0)
     inputs = (x.tensor, call.builder.constant(w.name, weights, wgrid.dtype))
-    return _scaled(call, op, inputs, product, job, acc_shape, 1, shape, views, bias)
+    return _scaled(
+        call,
+        op,
+        inputs,
+        scale=product,
+        job=job,
+        acc_shape=acc_shape,
+        channels=1,
+        views=views,
+        bias=bias,
+    )
 
 
 def gemm(call: Call) -> Value:
@@ -127,7 +137,10 @@ def dense(
     op = ops.Dense(input_zero_point=grid.zero_point, weight_zero_point=wgrid.zero_point)
     scale = _product(call, grid, wgrid, axis=0)
     inputs = (x.tensor, call.builder.constant(w.name, weights, wgrid.dtype))
-    return _scaled(call, op, inputs, scale, job, shape, len(shape) - 1, shape, (), bias)
+    channels = len(shape) - 1
+    return _scaled(
+        call, op, inputs, scale=scale, job=job, acc_shape=shape, channels=channels, bias=bias
+    )
 
 
 def matmul_computed(call: Call, a: Value, b: Value, job: Job) -> Scaled:
@@ -141,7 +154,7 @@ def matmul_computed(call: Call, a: Value, b: Value, job: Job) -> Scaled:
         raise call.refuse(f"{list(a.shape)} times {list(b.shape)}", "matching matrices") from error
     op = ops.MatMul(a_zero_point=agrid.zero_point, b_zero_point=bgrid.zero_point)
     scale = np.asarray(agrid.scale * bgrid.scale, dtype=np.float32)
-    return _scaled(call, op, (left, right), scale, job, shape, None, shape, (), None)
+    return _scaled(call, op, (left, right), scale=scale, job=job, acc_shape=shape, channels=None)
 
 
 def activation(call: Call, value: Value) -> tuple[Coded, Grid]:
@@ -220,16 +233,16 @@ def _scaled(
     call: Call,
     op: ops.Op,
     inputs: tuple[str, ...],
+    *,
     scale: Floats,
     job: Job,
     acc_shape: Shape,
     channels: int | None,
-    shape: Shape,
-    views: tuple[View, ...],
-    bias: Value | None,
+    views: tuple[View, ...] = (),
+    bias: Value | None = None,
 ) -> Scaled:
     value = Scaled(
-        shape=shape,
+        shape=views[-1].shape if views else acc_shape,
         node=job.node,
         name=job.output,
         op=op,
@@ -258,10 +271,11 @@ def _bias(call: Call, bias: Known, scale: Floats, channels: int) -> Ints:
     """
     grid = bias.grid
     unit = np.broadcast_to(scale, (channels,))
-    if grid is not None and grid.dtype == DType.INT32 and not grid.zero.any():
-        if np.allclose(np.broadcast_to(grid.scale, (channels,)), unit, rtol=1e-4, atol=0):
-            return np.broadcast_to(bias.array.reshape(-1), (channels,)).astype(np.int64)
-    if bias.array.dtype == np.int32 and grid is None:
+    made_for_it = bias.array.dtype == np.int32
+    if made_for_it and grid is not None:
+        given = np.broadcast_to(grid.scale, (channels,))
+        made_for_it = not grid.zero.any() and np.allclose(given, unit, rtol=1e-4, atol=0)
+    if made_for_it:
         return np.broadcast_to(bias.array.reshape(-1), (channels,)).astype(np.int64)
     real = finite(call, bias.name, bias.real).reshape(-1).astype(np.float32)
     rounded = np.rint(np.broadcast_to(real, (channels,)) / unit).astype(np.float64)
@@ -270,4 +284,4 @@ def _bias(call: Call, bias: Known, scale: Floats, channels: int) -> Ints:
         worst = float(rounded[np.abs(rounded).argmax()])
         seen = f"{worst:.0f} units of the accumulator (read by node {call.name!r})"
         raise refuse.bad_number(f"bias {bias.name!r}", seen, "biases that fit 32 bits")
-    return rounded.astype(np.int64)
+    return np.asarray(rounded, dtype=np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
 _OWN_DOMAINS = frozenset({"", "ai.onnx"})
 _OLDEST_OPSET = 7
+_SIMPLE: dict[int, Callable[[AttributeProto], Attribute]] = {
+    1: lambda attribute: float(attribute.f),
+    2: lambda attribute: int(attribute.i),
+    3: lambda attribute: attribute.s.decode("utf-8", "replace"),
+    6: lambda attribute: tuple(attribute.floats),
+    7: lambda attribute: tuple(attribute.ints),
+    8: lambda attribute: tuple(text.decode("utf-8", "replace") for text in attribute.strings),
+}
+"""By the number of the attribute's type."""
 
 
 def load(source: Source) -> Model:
@@ -54,11 +63,11 @@ def load(source: Source) -> Model:
 
 
 def _decode(source: Source) -> ModelProto:
-    from google.protobuf.message import DecodeError  # noqa: PLC0415
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # noqa: PLC0415
     from onnx import ModelProto as Proto  # noqa: PLC0415
 
     try:
-        proto = Proto.FromString(source.data)
+        proto: ModelProto = Proto.FromString(source.data)
     except (DecodeError, ValueError, RuntimeError) as error:
         raise refuse.corrupt(source.path, str(error) or "not a complete ONNX model") from error
     if not proto.HasField("graph"):
@@ -82,7 +91,7 @@ def _output(graph: GraphProto, path: Path) -> str:
     if len(names) != 1:
         seen = f"{len(names)} outputs: {', '.join(names)}"
         raise refuse.malformed(path, seen, "a network with one output")
-    return names[0]
+    return str(names[0])
 
 
 def _port(info: ValueInfoProto, override: tuple[int, ...] | None) -> Port:
@@ -143,18 +152,8 @@ def _attributes(node: NodeProto, name: str, folder: Path) -> Iterator[tuple[str,
 
 def _attribute(attribute: AttributeProto, node: str, op: str, folder: Path) -> Attribute:
     kind = attribute.type
-    if kind == attribute.INT:
-        return int(attribute.i)
-    if kind == attribute.FLOAT:
-        return float(attribute.f)
-    if kind == attribute.STRING:
-        return attribute.s.decode("utf-8", "replace")
-    if kind == attribute.INTS:
-        return tuple(attribute.ints)
-    if kind == attribute.FLOATS:
-        return tuple(attribute.floats)
-    if kind == attribute.STRINGS:
-        return tuple(text.decode("utf-8", "replace") for text in attribute.strings)
+    if kind in _SIMPLE:
+        return _SIMPLE[kind](attribute)
     if kind == attribute.TENSOR:
         return _tensor_attribute(attribute, node, folder)
     if kind in {attribute.GRAPH, attribute.GRAPHS}:

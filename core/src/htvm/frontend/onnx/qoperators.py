@@ -22,6 +22,7 @@ from htvm.frontend.onnx.realise import (
     stored,
 )
 from htvm.frontend.onnx.values import Coded, Known, Scaled, Stored, Value
+from htvm.frontend.onnx.window import Window, window
 from htvm.ir.dtype import DType
 
 _BYTES = frozenset({DType.INT8, DType.UINT8})
@@ -34,7 +35,7 @@ def operand(call: Call, index: int, scale: int, zero: int, *, axis: int = 0) -> 
     if str(name) not in _BYTES or (isinstance(value, Known) and value.grid is not None):
         raise call.refuse(f"input {value.name!r} of type {name}", "an int8 or uint8 tensor")
     dtype = DType(str(name))
-    grid = operand_grid(call, scale, zero, dtype, len(value.shape), axis)
+    grid = operand_grid(call, scale, zero, dtype, rank=len(value.shape), axis=axis)
     if isinstance(value, Known):
         return replace(value, grid=grid)
     if not isinstance(value, Stored) or grid.axis is not None:
@@ -64,7 +65,7 @@ def result(call: Call, scale: int, zero: int, default: Value) -> Grid:
     name = str(points.dtype) if points is not None else fallback.value
     if name not in _BYTES:
         raise call.refuse(f"output of type {name}", "int8 or uint8")
-    grid = operand_grid(call, scale, zero, DType(name), 1, 0)
+    grid = operand_grid(call, scale, zero, DType(name), rank=1, axis=0)
     if grid.axis is not None:
         raise call.refuse(f"{grid.scale.size} output scales", "one output scale")
     return grid
@@ -130,7 +131,7 @@ def average_pool(call: Call) -> Value:
     _channels_first(call)
     x = operand(call, 0, 1, 2)
     kernel = call.integers("kernel_shape") or ()
-    frame = pooling.window(call, x.shape[2:], kernel)
+    frame = window(call, x.shape[2:], kernel)
     padded = bool(call.integer("count_include_pad", 0))
     return _pooled(call, x, frame, pooling.elements(frame, x.shape, padded))
 
@@ -144,7 +145,7 @@ def global_average_pool(call: Call) -> Value:
     return _pooled(call, x, frame, np.array([[count]]))
 
 
-def _pooled(call: Call, x: Value, frame: pooling.Window, counts: pooling.Counts) -> Value:
+def _pooled(call: Call, x: Value, frame: Window, counts: pooling.Counts) -> Value:
     inner = replace(call.node, outputs=(call.builder.fresh_tensor(f"{call.output}_acc"),))
     acc = pooling.averaged(replace(call, node=inner), x, frame, counts)
     grid = result(call, 3, 4, x)
@@ -225,7 +226,7 @@ def _unscaled(call: Call, index: int, zero: int) -> Value:
 
 def _raw(call: Call, acc: Scaled) -> Value:
     target = label(call)
-    tensor = settle(call, acc, None, target, DType.INT32)
+    tensor = settle(call, acc, None, target, dtype=DType.INT32)
     return stored(acc, tensor, DType.INT32, target)
 
 

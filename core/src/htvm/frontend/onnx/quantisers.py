@@ -95,7 +95,7 @@ def _integer_type(call: Call, name: str, accepted: tuple[DType, ...]) -> DType:
     return DType(name)
 
 
-def operand_grid(call: Call, scale: int, zero: int, dtype: DType, rank: int, axis: int) -> Grid:
+def operand_grid(call: Call, scale: int, zero: int, dtype: DType, *, rank: int, axis: int) -> Grid:
     """The grid given by a scale and a zero point input, as QLinear ops have them."""
     factors = call.known(scale)
     if factors is None:

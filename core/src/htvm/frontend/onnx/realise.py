@@ -86,6 +86,7 @@ def settle(
     value: Accumulated,
     op: ops.Op | None,
     target: Label,
+    *,
     dtype: DType,
     quantization: Quantization | None = None,
 ) -> str:
@@ -167,7 +168,7 @@ def _requantise(call: Call, value: Scaled, grid: Grid, target: Label) -> Value:
         zero_point=grid.zero_point,
     )
     finite(call, f"{target.output} (scale)", op.scale)
-    tensor = settle(call, value, op, target, grid.dtype, grid.quantization)
+    tensor = settle(call, value, op, target, dtype=grid.dtype, quantization=grid.quantization)
     return stored(value, tensor, grid.dtype, target)
 
 
@@ -278,7 +279,7 @@ def _make_float(call: Call, value: Value) -> str:
         taken = call.builder.fresh_tensor(f"{value.name}_float")
         node = call.builder.fresh_node(f"{target.node}_float")
         bare = replace(target, node=node, output=taken)
-        tensor = settle(call, value, op, bare, DType.FLOAT32)
+        tensor = settle(call, value, op, bare, dtype=DType.FLOAT32)
         return _clipped(call, value, tensor, value.lo, value.hi)
     if isinstance(value, Joined):
         parts = tuple(as_float(call, part) for part in value.parts)

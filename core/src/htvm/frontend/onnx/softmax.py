@@ -28,10 +28,10 @@ def softmax(call: Call) -> Value:
     return _over_rows(
         call,
         value,
-        call.opset,
-        lambda axis: ops.SoftmaxTable(table=table, axis=axis),
-        DType.FLOAT32,
-        None,
+        opset=call.opset,
+        make=lambda axis: ops.SoftmaxTable(table=table, axis=axis),
+        dtype=DType.FLOAT32,
+        out=None,
     )
 
 
@@ -48,12 +48,12 @@ def qlinear_softmax(call: Call, value: Coded, out: Grid) -> Value:
     return _over_rows(
         call,
         value,
-        opset,
-        lambda place: ops.QLinearSoftmax(
+        opset=opset,
+        make=lambda place: ops.QLinearSoftmax(
             table=table, scale=scale, zero_point=out.zero_point, axis=place
         ),
-        out.dtype,
-        out,
+        dtype=out.dtype,
+        out=out,
     )
 
 
@@ -66,6 +66,7 @@ def exponentials(scale: float, summed: int) -> np.ndarray[tuple[int], np.dtype[n
 def _over_rows(
     call: Call,
     value: Coded,
+    *,
     opset: int,
     make: Callable[[int], ops.Op],
     dtype: DType,
@@ -77,13 +78,13 @@ def _over_rows(
     target, shape = label(call), value.shape
     if opset < 13 and prod(shape[axis + 1 :]) > 1:
         rows = reshape(call, value, (prod(shape[:axis]), prod(shape[axis:])), made_up(call, "rows"))
-        done = _apply(call, rows, make(1), made_up(call, "softmax"), dtype, out)
+        done = _apply(call, rows, make(1), made_up(call, "softmax"), dtype=dtype, out=out)
         return reshape(call, done, shape, target)
-    return _apply(call, value, make(axis), target, dtype, out)
+    return _apply(call, value, make(axis), target, dtype=dtype, out=out)
 
 
 def _apply(
-    call: Call, value: Value, op: ops.Op, target: Label, dtype: DType, out: Grid | None
+    call: Call, value: Value, op: ops.Op, target: Label, *, dtype: DType, out: Grid | None
 ) -> Stored:
     coded, _ = activation(call, value)
     tensor = call.builder.node(
