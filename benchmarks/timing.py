@@ -1,0 +1,63 @@
+"""Fair timing on a machine that has other things to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+ROUNDS = 9
+SECONDS_A_TURN = 0.05
+_WARM_UP_CALLS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """Something to be timed.
+
+    Attributes:
+        call: The work.
+        prepare: What must happen before each call, not timed.
+    """
+
+    call: Callable[[], object]
+    prepare: Callable[[], object] = lambda: None
+
+
+def interleaved(contenders: Mapping[str, Contender]) -> dict[str, list[float]]:
+    """Seconds a call, by contender: the median of each of its turns, turns taken in rotation.
+
+    Whatever slows the machine down for a while slows all contenders down alike, so ratios within
+    a round stay meaningful.
+    """
+    for contender in contenders.values():
+        _calls(contender, _WARM_UP_CALLS)
+    rounds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(ROUNDS):
+        for name, contender in contenders.items():
+            rounds[name].append(_turn(contender))
+    return rounds
+
+
+def ratio(slower: list[float], faster: list[float]) -> float:
+    """The median over rounds of how many times longer one took than the other."""
+    return median(a / b for a, b in zip(slower, faster, strict=True))
+
+
+def _turn(contender: Contender) -> float:
+    seconds: list[float] = []
+    end = perf_counter() + SECONDS_A_TURN
+    while not seconds or perf_counter() < end:
+        seconds += _calls(contender, 1)
+    return median(seconds)
+
+
+def _calls(contender: Contender, count: int) -> list[float]:
+    seconds = []
+    for _ in range(count):
+        contender.prepare()
+        start = perf_counter()
+        contender.call()
+        seconds.append(perf_counter() - start)
+    return seconds
