@@ -42,13 +42,29 @@ def dumps(plan: Dispatch) -> tuple[Dump, ...]:
     start = 0
     for step in plan.steps:
         value = plan.values[step.output]
-        addresses = value.layout.addresses(value.tensor.shape)
-        free = np.zeros(0, dtype=np.int64)
-        if value.layout.fill is not None:
-            free = np.setdiff1d(np.arange(value.layout.size), addresses)
-        found.append(Dump(name=step.name, value=value, start=start, addresses=addresses, free=free))
+        found.append(_dump(step.name, value, start))
         start += value.size_bytes
     return tuple(found)
+
+
+def ends(plan: Dispatch) -> tuple[Dump, ...]:
+    """The network's outputs as the caller gets them, which follow the layers' dumps."""
+    start = sum(plan.values[step.output].size_bytes for step in plan.steps)
+    writers = {plan.values[step.output].buffer: step.name for step in plan.steps}
+    found = []
+    for name in plan.outputs:
+        value = plan.values[name]
+        found.append(_dump(writers[value.buffer], value, start))
+        start += value.size_bytes
+    return tuple(found)
+
+
+def _dump(name: str, value: Value, start: int) -> Dump:
+    addresses = value.layout.addresses(value.tensor.shape)
+    free = np.zeros(0, dtype=np.int64)
+    if value.layout.fill is not None:
+        free = np.setdiff1d(np.arange(value.layout.size), addresses)
+    return Dump(name=name, value=value, start=start, addresses=addresses, free=free)
 
 
 @dataclass(frozen=True, kw_only=True)
