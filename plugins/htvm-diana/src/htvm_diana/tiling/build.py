@@ -147,7 +147,7 @@ def _input_moves(shared: Plan, place: Place) -> Iterator[Move]:
     brought = shared.load(place)
     whole = shared.candidate.policy.input_whole
     skipped = place.k[0] if per_channel(problem) and not whole else 0
-    origin = 0 if whole else place.columns.origin
+    origin = 0 if whole else place.columns.origin - place.columns.lead
     local = shared.input_base
     for index, (planes, bursts) in enumerate(zip(problem.inputs, brought.bursts, strict=True)):
         main = planes.offset_bytes + int(brought.start) * planes.row_pitch_bytes + origin
@@ -209,7 +209,8 @@ def _jobs(shared: Plan, place: Place) -> Iterator[Job]:
     y0, y1 = place.y
     first, end = (int(row) for row in rows_needed(problem, y0, y1))
     pitch, channel = brought.row_pitch_bytes, int(brought.channel_bytes)
-    corner = (first - int(brought.start)) * pitch + (columns.origin if policy.input_whole else 0)
+    corner = (first - int(brought.start)) * pitch
+    corner += columns.origin if policy.input_whole else columns.lead
     plane = (y1 - y0) * columns.pitch_bytes
     pad_top = max(problem.pad_top - y0 * problem.stride, 0)
     needed_rows = (y1 - y0 - 1) * problem.stride + problem.kernel[0]

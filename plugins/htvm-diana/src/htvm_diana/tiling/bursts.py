@@ -8,6 +8,7 @@ above; a store may only put them where nothing lies. All functions take integers
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -28,15 +29,15 @@ class Bursts:
         chunk_bytes: Contiguous bytes of one chunk.
         count: Chunks of one transfer.
         calls: Number of transfers.
-        by_row: Whether chunks of one transfer are the same row of successive planes, not
-            successive rows of one plane; matters where rows move one by one.
+        by_row: Whether chunks of one transfer lie in successive planes and transfers, if several,
+            in successive rows; else the other way round.
         legal: Whether the rules of the core allow it.
     """
 
     chunk_bytes: Any
     count: Any
     calls: Any
-    by_row: Any = True
+    by_row: Any
     legal: Any = True
 
     def cycles(self, core: Core) -> Any:
@@ -66,7 +67,7 @@ class Load:
     @property
     def legal(self) -> Any:
         """Whether every operand's transfers are allowed."""
-        return np.logical_and.reduce(np.broadcast_arrays(*(part.legal for part in self.bursts)))
+        return reduce(np.logical_and, (part.legal for part in self.bursts))
 
     def cycles(self, core: Core) -> Any:
         """Time of bringing every operand."""
@@ -77,9 +78,8 @@ def load(core: Core, problem: Problem, rows: Span, columns: Columns, channels: A
     """Load input rows ``[first, end)``: ``channels`` planes of one operand, or all of several."""
     counts = [operand.channels for operand in problem.inputs]
     shares = counts if len(counts) > 1 else [channels]
-    chunk = round_up(columns.columns, CHUNK_BYTES)
-    if columns.whole or chunk == problem.inputs[0].row_pitch_bytes:
-        return _load_rows(core, problem, rows, columns.origin, shares)
+    if columns.whole or columns.brought_bytes == problem.inputs[0].row_pitch_bytes:
+        return _load_rows(core, problem, rows, columns.origin - columns.lead, shares)
     return _load_columns(core, problem, rows, columns, shares)
 
 
@@ -108,6 +108,7 @@ def _load_rows(core: Core, problem: Problem, rows: Span, origin: int, shares: li
                 chunk_bytes=np.where(spans, span, length),
                 count=np.where(spans | ~together, 1, channels),
                 calls=np.where(spans | together, 1, channels),
+                by_row=together,
                 legal=np.where(spans, inside, ~beyond | np.greater(first, 0)),
             )
         )
@@ -126,11 +127,11 @@ def _load_columns(
     core: Core, problem: Problem, span: Span, columns: Columns, shares: list[Any]
 ) -> Load:
     first, end = span
-    chunk = round_up(columns.columns, CHUNK_BYTES)
+    chunk = columns.brought_bytes
     rows = np.subtract(end, first)
     parts = []
     for planes, channels in zip(problem.inputs, shares, strict=True):
-        last = _last_byte(planes, np.subtract(end, 1)) + columns.origin + chunk
+        last = _last_byte(planes, np.subtract(end, 1)) + columns.origin - columns.lead + chunk
         by_row = _one_call(core, channels, planes.plane_stride_bytes, rows * chunk)
         by_row = by_row & np.less(rows, channels)
         parts.append(
@@ -170,6 +171,7 @@ def store(core: Core, planes: Planes, span: Span, columns: Columns, outputs: Any
         chunk_bytes=np.where(spans, length_all, length),
         count=np.where(spans | ~together, 1, outputs),
         calls=np.where(spans | together, 1, outputs),
+        by_row=together,
         legal=np.where(spans, all_end <= planes.size_bytes, np.equal(length, exact) | free),
     )
 

@@ -8,6 +8,7 @@ Both size axes start with the largest, so that the first of equals is the larges
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -168,11 +169,17 @@ def _loads(
     rows = rows_needed(problem, tried.start, tried.end)
     parts = [load(core, problem, rows, tile, channels) for tile in columns]
     cycles = sum((tried.times * part.cycles(core)).sum(axis=-1) for part in parts)
-    legal = np.logical_and.reduce(
-        [(part.legal | (tried.times == 0)).all(axis=-1) for part in parts]
-    )
-    taken = np.max([np.where(tried.times, p.local_bytes, 0).max(axis=-1) for p in parts], axis=0)
+    legal = reduce(np.logical_and, [_everywhere(part.legal, tried) for part in parts])
+    taken = reduce(np.maximum, [_largest(part.local_bytes, tried) for part in parts])
     return np.asarray(cycles), legal, taken
+
+
+def _everywhere(legal: Any, tried: Sizes) -> Bools:
+    return np.asarray((legal | (tried.times == 0)).all(axis=-1))
+
+
+def _largest(size: Any, tried: Sizes) -> Ints:
+    return np.asarray(np.where(tried.times, size, 0).max(axis=-1))
 
 
 def _stores(
@@ -182,9 +189,7 @@ def _stores(
     span = (tried.start, tried.end)
     parts = [store(core, problem.output, span, tile, outputs) for tile in columns]
     cycles = sum((tried.times * part.cycles(core)).sum(axis=-1) for part in parts)
-    legal = np.logical_and.reduce(
-        [(part.legal | (tried.times == 0)).all(axis=-1) for part in parts]
-    )
+    legal = reduce(np.logical_and, [_everywhere(part.legal, tried) for part in parts])
     return np.asarray(cycles), legal
 
 

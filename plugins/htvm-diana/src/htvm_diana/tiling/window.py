@@ -25,6 +25,8 @@ class Columns:
         first: First column computed.
         origin: Input column the job starts at.
         columns: Input columns the job reads.
+        lead: Columns brought to the left of the origin, so that a length rounded up to whole
+            transfer units stays in the row.
         whole: Whether the tile is all of the width.
     """
 
@@ -32,12 +34,18 @@ class Columns:
     first: int
     origin: int
     columns: int
+    lead: int = 0
     whole: bool
 
     @property
     def skipped(self) -> int:
         """Columns computed but not stored."""
         return self.x[0] - self.first
+
+    @property
+    def brought_bytes(self) -> int:
+        """What is brought of each input row if rows are brought one by one."""
+        return round_up(self.lead + self.columns, CHUNK_BYTES)
 
     @property
     def pitch_bytes(self) -> int:
@@ -66,7 +74,15 @@ def _columns(problem: Problem, start: int, end: int) -> Columns:
     origin = first * problem.stride
     needed = (end - 1) * problem.stride + problem.kernel[1] - problem.pad_side
     columns = min(real, needed) - origin
-    return Columns(x=(start, end), first=first, origin=origin, columns=columns, whole=False)
+    beyond = origin + round_up(columns, CHUNK_BYTES) > problem.inputs[0].row_pitch_bytes
+    return Columns(
+        x=(start, end),
+        first=first,
+        origin=origin,
+        columns=columns,
+        lead=LANES if beyond and origin else 0,
+        whole=False,
+    )
 
 
 def column_widths(problem: Problem) -> tuple[int, ...]:
