@@ -145,7 +145,8 @@ class Search:
         if any(root > at for root in self._takers[at]):
             yield from self._settled(at, waiting | 1 << at, held, Path(cost=0))
         for run in self._runs[at]:
-            if run.waiting & ~waiting == 0:
+            ready = all(tensor.name in held for tensor in run.layer.inputs)
+            if ready and run.waiting & ~waiting == 0:
                 after, path = self._run(run, held)
                 yield from self._settled(at, waiting & ~run.waiting, after, path)
         if is_view(node.op) and node.inputs[0] in held:
