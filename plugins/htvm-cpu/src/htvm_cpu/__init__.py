@@ -1,0 +1,1 @@
+"""The target cpu: portable C99 for any processor, and the host side of every other target."""

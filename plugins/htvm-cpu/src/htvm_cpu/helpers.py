@@ -1,0 +1,126 @@
+"""C functions the generated code shares. Right shifts of negative values are arithmetic, as every
+compiler for a two's complement machine has them.
+"""
+
+from __future__ import annotations
+
+CLIP = """\
+static inline int32_t htvm_clip(int32_t value, int32_t lo, int32_t hi)
+{
+    value = value < lo ? lo : value;
+    return value > hi ? hi : value;
+}"""
+
+CLIP64 = """\
+static inline int32_t htvm_clip64(int64_t value, int32_t lo, int32_t hi)
+{
+    value = value < lo ? lo : value;
+    return (int32_t)(value > hi ? hi : value);
+}"""
+
+# One Q31 product and one rounding shift: each rounds half away from zero. The first needs no case
+# for the sign, because truncating (p - nudge) equals flooring (p + nudge).
+TFLITE_RIGHT = """\
+static inline int32_t htvm_q31_right(int32_t value, int32_t mul, int32_t shift)
+{
+    const int32_t high = (int32_t)(((int64_t)value * mul + INT64_C(0x40000000)) >> 31);
+    return (high + (INT32_C(1) << (shift - 1)) + (high >> 31)) >> shift;
+}"""
+
+TFLITE = """\
+static inline int32_t htvm_q31(int32_t value, int32_t mul, int32_t exponent)
+{
+    const int32_t left = exponent > 0 ? exponent : 0;
+    const int32_t right = exponent > 0 ? 0 : -exponent;
+    const int32_t shifted = (int32_t)((uint32_t)value << left);
+    int64_t high = ((int64_t)shifted * mul + INT64_C(0x40000000)) >> 31;
+    const int64_t half = (INT64_C(1) << right) >> 1;
+    high = high > INT32_MAX ? INT32_MAX : high;
+    return (int32_t)((high + half - (right > 0 && high < 0)) >> right);
+}"""
+
+# Adding 1.5 * 2**23 leaves no bit for a fraction, so the addition itself rounds half to even, and
+# the integer stands in the low bits of the sum. Holds for |value| <= 2**22, which the clip ensures.
+ROUND = """\
+static inline int32_t htvm_round(float value, float lo, float hi)
+{
+    int32_t bits;
+    value = value < lo ? lo : value;
+    value = value > hi ? hi : value;
+    value += 12582912.0f;
+    memcpy(&bits, &value, sizeof bits);
+    return bits - INT32_C(0x4B400000);
+}"""
+
+ROUND_WIDE = """\
+static inline int32_t htvm_round_wide(float value, int32_t zero_point, int32_t lo, int32_t hi)
+{
+    const double rounded = (double)rintf(value) + zero_point;
+    return rounded <= lo ? lo : rounded >= hi ? hi : (int32_t)rounded;
+}"""
+
+# The fraction is exact, so comparing it with one half is too; adding one half first would not be.
+ROUND_AWAY = """\
+static inline int32_t htvm_round_away(float value, float lo, float hi)
+{
+    value = value < lo ? lo : value;
+    value = value > hi ? hi : value;
+    const int32_t whole = (int32_t)value;
+    const float fraction = value - (float)whole;
+    return whole + (fraction >= 0.5f) - (fraction <= -0.5f);
+}"""
+
+ROUND_WIDE_AWAY = ROUND_WIDE.replace("htvm_round_wide", "htvm_round_wide_away").replace(
+    "rintf", "roundf"
+)
+
+BIT_LENGTH = """\
+static inline int32_t htvm_bit_length(uint64_t value)
+{
+    int32_t length = 0;
+    for (int32_t step = 32; step > 0; step >>= 1) {
+        if (value >> step) {
+            length += step;
+            value >>= step;
+        }
+    }
+    return length + (int32_t)value;
+}"""
+
+ROUND_EVEN = """\
+static inline uint64_t htvm_round_even(uint64_t value, int32_t shift)
+{
+    const int32_t bits = shift > 62 ? 62 : shift;
+    const uint64_t quotient = value >> bits;
+    const uint64_t rest = value - (quotient << bits);
+    const uint64_t half = (UINT64_C(1) << bits) >> 1;
+    return quotient + (rest > half || (rest == half && bits > 0 && (quotient & 1)));
+}"""
+
+# rint(float(acc) * scale) with scale = factor * 2**power: the accumulator, the product and the
+# result are each rounded half to even, the first two to a mantissa of 24 bits.
+FLOAT_SCALE = """\
+static int64_t htvm_float_scale(int32_t acc, int32_t factor, int32_t power)
+{
+    const int negative = (acc < 0) != (factor < 0);
+    uint64_t value = acc < 0 ? -(uint64_t)acc : (uint64_t)acc;
+    int32_t excess = htvm_bit_length(value) - 24;
+    if (excess > 0) {
+        value = htvm_round_even(value, excess);
+        power += excess;
+    }
+    value *= factor < 0 ? -(uint64_t)factor : (uint64_t)factor;
+    excess = htvm_bit_length(value) - 24;
+    if (excess > 0) {
+        value = htvm_round_even(value, excess);
+        power += excess;
+    }
+    if (power >= 0) {
+        value <<= power > 38 ? 38 : power;
+    } else {
+        value = htvm_round_even(value, -power);
+    }
+    return negative ? -(int64_t)value : (int64_t)value;
+}"""
+
+FLOAT_SCALE_ALL = (BIT_LENGTH, ROUND_EVEN, FLOAT_SCALE)

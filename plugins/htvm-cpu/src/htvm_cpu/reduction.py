@@ -1,0 +1,88 @@
+"""Sums over any axes."""
+
+from __future__ import annotations
+
+from math import prod
+
+from htvm.api import Cost, Layer, Offers, Tiling, ops, row_major
+from htvm_cpu import cycles
+from htvm_cpu.host import Host
+from htvm_cpu.kernel import UNPRICED, Generated, Kernel, finish, generated, tail_nodes
+from htvm_cpu.place import element, fill_lines, home, index_names, loop_order, loose, nest
+from htvm_cpu.snippet import Value, Writer, fits_int32
+from htvm_cpu.text import plus
+
+
+def _op(layer: Layer) -> ops.ReduceSum:
+    op = layer.nodes[0].op
+    if not isinstance(op, ops.ReduceSum):
+        raise TypeError(f"{layer.name} is no sum")
+    return op
+
+
+def _reduced(layer: Layer) -> tuple[int, ...]:
+    rank = len(layer.inputs[0].shape)
+    return tuple(sorted(axis % rank for axis in _op(layer).axes))
+
+
+def tilings(layer: Layer, offers: Offers, host: Host) -> tuple[Tiling, ...]:
+    """Any layouts."""
+    del host
+    shape = layer.inputs[0].shape
+    reads = dict.fromkeys(
+        (home(shape), row_major(shape), *(loose(layout) for layout in offers.inputs[0]))
+    )
+    writes = dict.fromkeys((home(layer.output.shape), *offers.output))
+    return tuple(
+        Tiling(inputs=(read,), output=write, cost=UNPRICED, summary="sum by sum")
+        for read in reads
+        for write in writes
+    )
+
+
+def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
+    """An addition per element and a result per sum."""
+    adding = layer.inputs[0].elements * (cycles.POOL_WINDOW + cycles.address(tiling.inputs[0]))
+    each = cycles.pointwise(tail_nodes(layer), host) + cycles.SUM + cycles.address(tiling.output)
+    return cycles.priced(adding + layer.output.elements * each)
+
+
+def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
+    """Loops over the kept axes around loops over the summed ones."""
+    op, source = _op(layer), layer.inputs[0]
+    reduced = _reduced(layer)
+    names = index_names(source.shape)
+    kept = [axis for axis in range(len(source.shape)) if axis not in reduced]
+    place = element(tiling.inputs[0], names)
+    order = [axis for axis in loop_order(tiling.inputs[0], source.shape) if axis in reduced]
+    adding = nest(
+        source.shape, order, names, [f"sum += {plus(f'in0[{place}]', -op.input_zero_point)};"]
+    )
+    writer = Writer()
+    indices = _result_indices(layer, reduced, names)
+    count = prod(source.shape[axis] for axis in reduced)
+    lo, hi = (count * (end - op.input_zero_point) for end in source.dtype.bounds)
+    text = writer.let("sum")
+    value = Value(text=text, lo=lo, hi=hi) if fits_int32(lo, hi) else Value(text=text)
+    result = finish(layer, value, indices, writer, host)
+    store = f"out[{element(tiling.output, indices)}] = ({layer.output.dtype.c_name}){result.text};"
+    body = ["int32_t sum = 0;", *adding, *writer.lines, store]
+    lines = fill_lines(tiling.output, layer.output.shape, "out")
+    lines += nest(source.shape, kept, names, body) if _loops(source.shape, kept) else body
+    size = cycles.code_bytes(layer.nodes, loops=len(names), host=host)
+    return generated(lines, writer, size_bytes=size)
+
+
+def _loops(shape: tuple[int, ...], axes: list[int]) -> bool:
+    return any(shape[axis] > 1 for axis in axes)
+
+
+def _result_indices(
+    layer: Layer, reduced: tuple[int, ...], names: tuple[str, ...]
+) -> tuple[str, ...]:
+    if _op(layer).keepdims:
+        return tuple("0" if axis in reduced else name for axis, name in enumerate(names))
+    return tuple(name for axis, name in enumerate(names) if axis not in reduced)
+
+
+KERNEL = Kernel(tilings=tilings, cost=cost, generate=generate)
