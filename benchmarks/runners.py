@@ -99,7 +99,7 @@ def _c_runner(library: Path, function: str, graph: Graph, arena_bytes: int) -> R
     """Calls ``function(input, output, arena)`` of a shared library."""
     ffi = FFI()
     ffi.cdef(f"int {function}(const void *, void *, void *);")
-    entry = getattr(ffi.dlopen(str(library)), function)
+    loaded = ffi.dlopen(str(library))
     source, result = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
     buffers = [
         _aligned(size) for size in (source.size_bytes, result.size_bytes, max(arena_bytes, 1))
@@ -109,7 +109,11 @@ def _c_runner(library: Path, function: str, graph: Graph, arena_bytes: int) -> R
     def set_input(values: Ints) -> None:
         buffers[0][:] = values.reshape(-1)
 
-    return Runner(set_input=set_input, invoke=lambda: entry(*pointers), output=lambda: buffers[1])
+    def invoke() -> None:
+        # Through the library, which is unloaded when nothing refers to it.
+        getattr(loaded, function)(*pointers)
+
+    return Runner(set_input=set_input, invoke=invoke, output=lambda: buffers[1])
 
 
 def _aligned(size_bytes: int) -> Ints:
