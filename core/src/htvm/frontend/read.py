@@ -49,11 +49,13 @@ def integerise(source: Source) -> Graph:
         UsageError: if the file is damaged.
         UnsupportedModelError: if the network holds something that cannot be taken.
     """
+    from htvm.frontend.simplify import simplify  # noqa: PLC0415
+
     if source.format == "tflite":
         from htvm.frontend.tflite import integerise as convert  # noqa: PLC0415
     else:
         from htvm.frontend.onnx import integerise as convert  # noqa: PLC0415
-    return convert(source)
+    return simplify(convert(source))
 
 
 def _sniff(path: Path, data: bytes) -> Format:

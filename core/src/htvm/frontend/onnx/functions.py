@@ -47,7 +47,7 @@ def _gelu(call: Call, x: Doubles) -> Doubles:
 
 def _fast_gelu(_: Call, x: Doubles) -> Doubles:
     inner = sqrt(2 / np.pi) * (x + 0.044715 * x * x * x)
-    return 0.5 * x * (1 + np.tanh(inner))
+    return np.asarray(0.5 * x * (1 + np.tanh(inner)))
 
 
 def _hard_sigmoid(call: Call, x: Doubles) -> Doubles:

@@ -16,7 +16,6 @@ from htvm.frontend.onnx.realise import as_float
 from htvm.frontend.onnx.rules import RULES
 from htvm.frontend.onnx.values import Known, Stored, Value
 from htvm.frontend.onnx.walk import Walk, name_output, walk
-from htvm.frontend.simplify import simplify
 from htvm.frontend.source import Source
 from htvm.ir.dtype import DType
 from htvm.ir.graph import Graph, Origin
@@ -48,7 +47,7 @@ def integerise(source: Source) -> Graph:
         sha256=source.sha256,
         details={"opset": str(model.opset), "producer": model.producer},
     )
-    return simplify(done.builder.graph(identifier(source.path), output, origin))
+    return done.builder.graph(identifier(source.path), output, origin)
 
 
 def family(model: Model) -> Literal["onnx-qdq", "onnx-qoperator", "onnx-integer"]:
