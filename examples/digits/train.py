@@ -154,7 +154,9 @@ class Writer:
         low = self.constant(f"{name}_low", 0.0 if relu else -128.0)
         return self.node("Clip", [x, low, self.constant(f"{name}_high", 127.0)], name)
 
-    def layer(self, name: str, op: str, x: str, layer: Layer, *, relu: bool, **attributes: object) -> str:
+    def layer(
+        self, name: str, op: str, x: str, layer: Layer, *, relu: bool, **attributes: object
+    ) -> str:
         weight = self.constant(f"{name}_weight", layer.weight)
         bias = self.constant(f"{name}_bias", layer.bias)
         total = self.node(op, [x, weight, bias], f"{name}_sum", **attributes)
@@ -221,7 +223,9 @@ def write_integer(network: Digits, images: np.ndarray, path: Path) -> None:
         seen = network.activations(torch.tensor(images, dtype=torch.float32) * INPUT_SCALE)
     values = {name: tensor.numpy() for name, tensor in seen.items()}
     # An engine adds without rescaling: both sides of the residual add and its sum share a scale.
-    shared = best_scale(np.concatenate([values[name].ravel() for name in ("stem", "branch", "block")]))
+    shared = best_scale(
+        np.concatenate([values[name].ravel() for name in ("stem", "branch", "block")])
+    )
     scale = {name: best_scale(tensor) for name, tensor in values.items()}
     scale.update(stem=shared, branch=shared, block=shared, pool=scale["mix"])
     out = Writer()

@@ -1,0 +1,21 @@
+"""Compile trained networks to verified bare-metal C for heterogeneous tinyML chips.
+
+``htvm.deploy`` is what ``htvm deploy`` runs. Importing this package loads nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from htvm.deploying import Result, deploy
+
+__all__ = ["Result", "deploy"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from htvm import deploying
+
+        return getattr(deploying, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

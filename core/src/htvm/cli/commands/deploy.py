@@ -1,0 +1,76 @@
+"""``htvm deploy``: from a network file to a verified C project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from htvm.cli import console, options
+
+if TYPE_CHECKING:
+    from htvm.deploying import Result
+    from htvm.report.model import Report
+
+
+@click.command("deploy")
+@options.build
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder for the project; default: build/NETWORK-TARGET.",
+)
+@click.option("--verify/--no-verify", default=True, help="Prove the C on this machine.")
+@options.inputs
+@options.as_json
+def command(as_json: bool, verify: bool, output: Path | None, **values: Any) -> None:
+    """Turn the network in MODEL into a C project for a target, verified on this machine."""
+    from htvm.deploying import deploy_request
+
+    if output is None:
+        output = Path("build") / f"{values['model'].stem}-{values['target']}"
+    wanted = options.verify_options(values, required=False) if verify else None
+    request = options.request(values, verify=wanted, output=output)
+    result = deploy_request(request, progress=show_stage)
+    if as_json:
+        console.print_json(result.report.model_dump())
+    show_summary(result)
+
+
+def show_stage(stage: Any) -> None:
+    """A line for a stage that has ended."""
+    console.print_stage(stage.name, stage.summary)
+
+
+def show_summary(result: Result) -> None:
+    """The figures a person wants first, and where to read on."""
+    report = result.report
+    clock = f"{report.target.clock_hz / 1e6:.0f} MHz"
+    where = f"    {result.output / 'report.html'}" if result.output else ""
+    console.print_line(f"estimated {report.totals.latency_ms:.2f} ms @ {clock}{where}")
+    for line in accuracy_lines(report):
+        console.print_line(line)
+    for note in [*result.run.notes, *host_notes(report)]:
+        console.print_note(note)
+
+
+def accuracy_lines(report: Report) -> list[str]:
+    """Accuracy of the generated C, when there were labels."""
+    accuracy = report.verification.accuracy
+    if accuracy is None:
+        return []
+    return [f"accuracy {accuracy.top1:.2%}  ({accuracy.correct} of {accuracy.labels} samples)"]
+
+
+def host_notes(report: Report) -> list[str]:
+    """The layer that costs the host most, when there is an accelerator that could have it."""
+    if report.totals.macs_offloaded_fraction == 0 and len({x.engine for x in report.layers}) == 1:
+        return []
+    on_host = [layer for layer in report.layers if layer.engine == "cpu" and layer.kind == "layer"]
+    if not on_host:
+        return []
+    slowest = max(on_host, key=lambda layer: layer.cycles.total)
+    share = slowest.cycles.total / max(1, report.totals.latency_cycles)
+    return [f"{slowest.name} runs on cpu ({share:.0%} of the time): {slowest.reason}"]

@@ -1,0 +1,114 @@
+"""``htvm explain``: why each layer runs where it runs, and what an error code means."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from htvm.cli import console, options
+from htvm.errors import UsageError
+
+if TYPE_CHECKING:
+    from htvm.report.model import Layer
+
+_CODE = re.compile(r"(?:HTVM-)?(E\d{3})", re.IGNORECASE)
+
+
+@click.command("explain")
+@click.argument("model")
+@click.argument("layer", required=False)
+@click.option("-t", "--target", help="Target id; needed to explain a network.")
+@click.option("--shape", "shapes", multiple=True, metavar="INPUT=1x3x32x32", help="Input shape.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Hardware or option.")
+@click.option("--pin", "pins", multiple=True, metavar="LAYER=ENGINE", help="Engine of a layer.")
+@click.option("--strict", is_flag=True, help="Refuse to run any layer on the host.")
+@options.as_json
+def command(model: str, layer: str | None, as_json: bool, **values: Any) -> None:
+    """Tell engine, tile, cost and runner-up of every layer of MODEL, or of one LAYER.
+
+    MODEL may be an error code instead, such as HTVM-E301.
+    """
+    code = _CODE.fullmatch(model)
+    if code:
+        _explain_code(code[1].upper(), as_json=as_json)
+        return
+    if values["target"] is None:
+        raise UsageError(
+            "explaining a network needs a target",
+            code="E103",
+            hint=f"htvm explain {model} --target cpu",
+        )
+    layers = _layers(model, values)
+    chosen = _only(layers, layer) if layer else layers
+    if as_json:
+        console.print_json({"layers": [item.model_dump() for item in chosen]})
+    elif layer:
+        _show_details(chosen)
+    else:
+        _show_list(chosen)
+
+
+def _layers(model: str, values: dict[str, Any]) -> list[Layer]:
+    from pathlib import Path
+
+    from htvm.pipeline import run
+    from htvm.report import build
+
+    request = options.request({"model": Path(model), **values}, verify=None, upto="dispatch")
+    return build.layers(run(request))
+
+
+def _only(layers: list[Layer], name: str) -> list[Layer]:
+    found = [item for item in layers if name == item.name or name in item.source_nodes]
+    if not found:
+        raise UsageError(
+            "no such layer", code="E104", seen=name, accepted=", ".join(x.name for x in layers)
+        )
+    return found
+
+
+def _show_list(layers: list[Layer]) -> None:
+    width = max((len(item.name) for item in layers), default=0)
+    for item in layers:
+        tile = "; ".join(part for part in (item.tile, *item.rewrites) if part)
+        lines = [f"{item.name:<{width}}  {item.engine:<8} {item.cycles.total:>11,} cycles  {tile}"]
+        lines.append(f"    {item.reason}")
+        if item.runner_up:
+            lines.append(f"    runner-up tile: {item.runner_up}")
+        console.output().print("\n".join(lines), markup=False)
+
+
+def _show_details(layers: list[Layer]) -> None:
+    screen = console.output()
+    for item in layers:
+        lines = [f"{item.name} ({item.op}) on {item.engine}", f"  {item.reason}"]
+        facts = {
+            "source": ", ".join(item.source_nodes),
+            "tile": item.tile,
+            "tiles": str(item.tiles),
+            "runner-up": item.runner_up,
+            "cycles": f"{item.cycles.total:,} = compute {item.cycles.compute:,}, "
+            f"transfer {item.cycles.transfer:,}, overhead {item.cycles.overhead:,}",
+            "reads": "; ".join(f"{x.name} as {x.layout}" for x in item.inputs),
+            "writes": f"{item.output.name} as {item.output.layout}",
+        }
+        lines += [f"  {key:<10} {text}" for key, text in facts.items() if text]
+        lines += [f"  rewrite    {text}" for text in item.rewrites]
+        for other in item.alternatives:
+            verdict = other.reason or f"{other.cycles:,} cycles"
+            lines.append(f"  instead    {other.engine} ({other.pattern}): {verdict}")
+        screen.print("\n".join(lines), markup=False)
+
+
+def _explain_code(code: str, *, as_json: bool) -> None:
+    from htvm.codes import CODES
+
+    meaning = CODES.get(code)
+    if meaning is None:
+        raise UsageError("no such error code", code="E105", seen=code, accepted=", ".join(CODES))
+    if as_json:
+        console.print_json({"code": f"HTVM-{code}", "meaning": meaning})
+        return
+    console.output().print(f"HTVM-{code}: {meaning}", markup=False)

@@ -1,0 +1,71 @@
+"""What a person sees: stage lines, tables and errors go to stderr, documents to stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from htvm.errors import HtvmError
+
+
+def people() -> Console:
+    """The console for people: stderr, plain when it is not a terminal."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def output() -> Console:
+    """The console for what a command was asked to show: stdout."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def print_json(document: Mapping[str, object]) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_error(error: HtvmError) -> None:
+    """Code and message, then what was seen, what is accepted, and what to do."""
+    lines = Text()
+    lines.append(f"error[HTVM-{error.code}]", style="bold red")
+    lines.append(f": {_printable(error.message)}")
+    for label, text in (("seen", error.seen), ("accepted", error.accepted), ("try", error.hint)):
+        if text:
+            lines.append(f"\n  {label}: ", style="dim")
+            lines.append(_printable(text))
+    people().print(lines)
+
+
+def print_stage(name: str, summary: str) -> None:
+    """A stage that ended well."""
+    people().print(f" [green]✓[/green] {name:<11} {escape(_printable(summary))}")
+
+
+def print_note(text: str) -> None:
+    """Something worth knowing that is no error."""
+    people().print(f"   [yellow]note[/yellow]: {escape(_printable(text))}")
+
+
+def print_line(text: str) -> None:
+    """A line of the summary."""
+    people().print(f"   {escape(_printable(text))}")
+
+
+def table(columns: Iterable[tuple[str, bool]], rows: Iterable[Iterable[str]]) -> Table:
+    """A plain table; a column's flag aligns it right."""
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for name, right in columns:
+        made.add_column(name, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(_printable(cell)) for cell in row))
+    return made
+
+
+def _printable(text: str) -> str:
+    """The text with control characters spelled out, so that a name cannot move the cursor."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)

@@ -1,0 +1,164 @@
+"""Options that several commands share, and how they become a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from htvm.errors import UsageError
+
+if TYPE_CHECKING:
+    from htvm.deployment import Request, VerifyOptions
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _apply(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    def wrap(function: F) -> F:
+        for decorate in reversed(decorators):
+            function = decorate(function)
+        return function
+
+    return wrap
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+network = _apply(
+    click.argument("model", type=click.Path(path_type=Path)),
+    click.option(
+        "--shape",
+        "shapes",
+        multiple=True,
+        metavar="INPUT=1x3x32x32",
+        help="Shape of an input, in place of the file's.",
+    ),
+)
+
+build = _apply(
+    network,
+    click.option("-t", "--target", required=True, help="Target id; `htvm targets` lists them."),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Change a hardware number or a target's option.",
+    ),
+    click.option(
+        "--pin",
+        "pins",
+        multiple=True,
+        metavar="LAYER=ENGINE",
+        help="Run a layer on this engine.",
+    ),
+    click.option("--strict", is_flag=True, help="Refuse to run any layer on the host."),
+)
+
+inputs = _apply(
+    click.option(
+        "--inputs",
+        "given",
+        metavar="FILE[:KEY]",
+        help="Samples to verify with: .npz or .npy; an array 'labels' gives accuracy.",
+    ),
+    click.option(
+        "--input-layout",
+        type=click.Choice(["nchw", "nhwc"]),
+        help="Axis order of the samples, when it is not the network's.",
+    ),
+    click.option(
+        "--input-scale", type=float, default=1.0, show_default=True, help="Multiply samples first."
+    ),
+    click.option(
+        "--input-offset", type=float, default=0.0, show_default=True, help="Then add this."
+    ),
+    click.option(
+        "--random",
+        "random_samples",
+        type=click.IntRange(0, 10_000),
+        default=4,
+        show_default=True,
+        help="Random samples to verify with.",
+    ),
+    click.option("--seed", type=int, default=0, show_default=True, help="Of the random samples."),
+    click.option(
+        "--sanitize", is_flag=True, help="Build with AddressSanitizer and UBSan to verify."
+    ),
+)
+
+
+def pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
+    """``("a=1", ..)`` as a mapping; the last equals sign splits, so names may hold one."""
+    found = {}
+    for text in texts:
+        key, equals, value = text.rpartition("=")
+        if not equals or not key or not value:
+            raise UsageError(
+                f"{option} takes KEY=VALUE", code="E101", seen=text, hint=f"{option} key=value"
+            )
+        found[key] = value
+    return found
+
+
+def parse_shapes(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """``("x=1x3x8x8", ..)`` as shapes by input name."""
+    shapes = {}
+    for name, text in pairs(texts, "--shape").items():
+        parts = text.lower().split("x")
+        if not all(part.isdigit() and int(part) > 0 for part in parts):
+            raise UsageError(
+                f"--shape {name} is not a shape",
+                code="E102",
+                seen=text,
+                accepted="positive extents joined by x",
+                hint=f"--shape {name}=1x3x32x32",
+            )
+        shapes[name] = tuple(int(part) for part in parts)
+    return shapes
+
+
+def verify_options(values: dict[str, Any], *, required: bool) -> VerifyOptions:
+    """The verification asked for by the options of :data:`inputs`."""
+    from htvm.deployment import VerifyOptions
+    from htvm.host.inputs import parse_spec
+
+    spec = values["given"] and parse_spec(
+        values["given"],
+        layout=values["input_layout"],
+        scale=values["input_scale"],
+        offset=values["input_offset"],
+    )
+    return VerifyOptions(
+        random=values["random_samples"],
+        given=(spec,) if spec else (),
+        sanitize=values["sanitize"],
+        required=required,
+        seed=values["seed"],
+    )
+
+
+def request(
+    values: dict[str, Any],
+    *,
+    verify: VerifyOptions | None,
+    output: Path | None = None,
+    upto: str = "verify",
+) -> Request:
+    """The request asked for by the options of :data:`build`."""
+    from htvm.deployment import Request
+
+    return Request(
+        path=values["model"],
+        target=values["target"],
+        output=output,
+        shapes=parse_shapes(values["shapes"]),
+        settings=pairs(values["settings"], "--set"),
+        pins=pairs(values["pins"], "--pin"),
+        strict=values["strict"],
+        verify=verify,
+        upto=upto,
+    )

@@ -1,0 +1,133 @@
+"""Deploying a network: the pipeline, its report, and the folder that holds both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from htvm.codegen.write import check_writable, write_project
+from htvm.deployment import Deployment, Progress, Request, VerifyOptions
+from htvm.errors import MismatchError
+from htvm.host.inputs import ImageOrder, parse_spec
+from htvm.ir.tensor import Array
+from htvm.pipeline import run
+from htvm.report.build import build_report
+from htvm.report.model import Report
+from htvm.report.page import render_html
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """A deployed network.
+
+    Attributes:
+        report: What ``report.json`` says.
+        run: Every stage's value.
+        output: The folder written; None if nothing was.
+    """
+
+    report: Report
+    run: Deployment
+    output: Path | None
+
+    @property
+    def outputs(self) -> Mapping[str, Array]:
+        """What the generated C returned for the given inputs, by output name, samples first."""
+        return self.run.verification.outputs if self.run.verification else {}
+
+
+def deploy(
+    path: str | Path,
+    *,
+    target: str,
+    output: str | Path | None = None,
+    inputs: str | Path | None = None,
+    input_layout: ImageOrder | None = None,
+    input_scale: float = 1.0,
+    input_offset: float = 0.0,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    settings: Mapping[str, str] | None = None,
+    pins: Mapping[str, str] | None = None,
+    strict: bool = False,
+    verify: bool = True,
+    random: int = 4,
+    sanitize: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Result:
+    """Turn a network into C for a target and prove it on this machine.
+
+    Args:
+        path: The network, ONNX or TFLite.
+        target: Id of an installed target.
+        output: Folder to write; None writes nothing.
+        inputs: ``FILE[:key]`` with samples to verify with; an array ``labels`` gives accuracy.
+        input_layout: Axis order of the samples when it is not the network's.
+        input_scale: Factor applied to the samples first.
+        input_offset: Added then.
+        shapes: Input shapes in place of the file's, by name.
+        settings: Hardware numbers and options to change, as ``--set`` takes them.
+        pins: Layer name -> engine that must run it.
+        strict: Refuse to run layers on the host.
+        verify: Whether to verify.
+        random: Random samples to verify with.
+        sanitize: Build with AddressSanitizer and UndefinedBehaviorSanitizer to verify.
+        seed: Of the random samples.
+        progress: Called with every stage that ends.
+
+    Raises:
+        HtvmError: Something cannot be done; nothing was written.
+    """
+    options = VerifyOptions(random=random, sanitize=sanitize, seed=seed)
+    if inputs is not None:
+        spec = parse_spec(str(inputs), layout=input_layout, scale=input_scale, offset=input_offset)
+        options = replace(options, given=(spec,))
+    request = Request(
+        path=Path(path),
+        target=target,
+        output=None if output is None else Path(output),
+        shapes=shapes or {},
+        settings=settings or {},
+        pins=pins or {},
+        strict=strict,
+        verify=options if verify else None,
+    )
+    return deploy_request(request, progress=progress)
+
+
+def deploy_request(request: Request, *, progress: Progress | None = None) -> Result:
+    """As :func:`deploy`, from a request.
+
+    Raises:
+        HtvmError: Something cannot be done, or the generated C and the reference differ (E401);
+            nothing was written.
+    """
+    if request.output is not None:
+        check_writable(request.output)
+    done = run(request, progress)
+    report = build_report(done)
+    _refuse_mismatch(report)
+    if request.output is not None and done.project is not None:
+        pages = {
+            "report.json": report.model_dump_json(indent=2) + "\n",
+            "report.html": render_html(report),
+        }
+        write_project({**done.project.files, **pages}, request.output)
+    return Result(report=report, run=done, output=request.output)
+
+
+def _refuse_mismatch(report: Report) -> None:
+    check = report.verification
+    first = check.first_divergence
+    if check.verdict != "mismatch" or first is None:
+        return
+    index = ", ".join(str(number) for number in first.index)
+    raise MismatchError(
+        f"the generated C differs from the reference, first in layer {first.layer}",
+        code="E401",
+        seen=f"{first.seen:g} at [{index}] with input {first.input}; "
+        f"{check.mismatches:,} of {check.elements:,} elements differ",
+        accepted=f"{first.expected:g}, as the integer reference computes",
+        hint="a fault of htvm or of the target's plug-in: please report it with the network",
+    )
