@@ -1,0 +1,1 @@
+"""htvm's target for DIANA: its RISC-V host and its digital core."""

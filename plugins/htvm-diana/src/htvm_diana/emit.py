@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import count
 
-from htvm.api import Buffer, Launch, LayerCode, Program, Step, Transfer, Wait
-from htvm_diana.roll import Call, Item, Loop, roll
+from htvm.api import Buffer, Launch, LayerCode, Program, Step, Tile, Transfer, Wait
+from htvm_diana.roll import Call, Item, Loop, roll, together
 
 HEADER = '"htvm_diana.h"'
 _MODE_NAMES = ("DENSE", "CONV2D", "DEPTHWISE", "SUM")
@@ -25,7 +25,7 @@ def emit(program: Program, comment: str) -> LayerCode:
         program: The tile program.
         comment: What the function does, for its head.
     """
-    items = roll(tuple(calls(program)))
+    items = roll([together(roll(tuple(calls(tile, program)))) for tile in program.tiles])
     return LayerCode(
         body="\n".join(_print(items)),
         includes=(HEADER,),
@@ -34,12 +34,11 @@ def emit(program: Program, comment: str) -> LayerCode:
     )
 
 
-def calls(program: Program) -> Iterator[Call]:
-    """One statement for each step, and a comment for each tile."""
-    for tile in program.tiles:
-        yield _template(f"/* {tile.label} */")
-        for step in tile.steps:
-            yield _call(step, program)
+def calls(tile: Tile, program: Program) -> Iterator[Call]:
+    """A comment that names the tile, and one statement for each step."""
+    yield _template(f"/* {tile.label} */")
+    for step in tile.steps:
+        yield _call(step, program)
 
 
 def _call(step: Step, program: Program) -> Call:
@@ -101,6 +100,9 @@ def _lines(items: Sequence[Item], steps: Sequence[Steps], indent: str, depth: in
         if isinstance(item, Call):
             parts = map(_expression, item.numbers, own)
             yield from (indent + line for line in item.template.format(*parts).split("\n"))
+            continue
+        if item.count == 1:
+            yield from _lines(item.body, own, indent, depth)
             continue
         name = _variable(depth)
         yield f"{indent}for (uint32_t {name} = 0; {name} < {item.count}; {name}++) {{"

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 MAX_BODY = 48
 """Longest body looked for; tiles are far shorter once their own loops are rolled."""
 
+WORTH_STATEMENTS = 2
+"""Statements a loop must save."""
+
 Shape = tuple[object, ...]
 
 
@@ -28,6 +31,11 @@ class Call:
         """What two statements share that differ in numbers only."""
         return (self.template, len(self.numbers))
 
+    @property
+    def statements(self) -> int:
+        """How many statements are written."""
+        return 1
+
     def moved(self, by: Sequence[int], times: int) -> Call:
         """The same statement with each number changed ``times`` by its step."""
         moved = (number + times * step for number, step in zip(self.numbers, by, strict=True))
@@ -39,7 +47,7 @@ class Loop:
     """A body run several times, each number growing by its own step.
 
     Attributes:
-        count: How often.
+        count: How often; once for statements that only belong together.
         body: The statements of the first run.
         steps: For each number of the body, in order, what one run adds.
     """
@@ -58,6 +66,11 @@ class Loop:
         """What two loops share that differ in their first numbers only."""
         return (self.count, self.steps, tuple(item.shape for item in self.body))
 
+    @property
+    def statements(self) -> int:
+        """How many statements are written."""
+        return sum(item.statements for item in self.body)
+
     def moved(self, by: Sequence[int], times: int) -> Loop:
         """The same loop with each number changed ``times`` by its step."""
         return replace(self, body=_moved(self.body, by, times))
@@ -66,14 +79,20 @@ class Loop:
 Item = Call | Loop
 
 
-def roll(calls: Sequence[Call]) -> tuple[Item, ...]:
-    """Calls with runs that differ by constant steps turned into loops, inner loops first."""
-    items: tuple[Item, ...] = tuple(calls)
-    before = -1
-    while before != len(items):
-        before = len(items)
-        for length in range(1, min(MAX_BODY, len(items) // 2) + 1):
-            items = tuple(_rolled(items, length))
+def together(items: Sequence[Item]) -> Loop:
+    """Items that loops take in as a whole or not at all."""
+    body = tuple(items)
+    return Loop(count=1, body=body, steps=(0,) * len(_numbers(body)))
+
+
+def roll(items: Sequence[Item]) -> tuple[Item, ...]:
+    """Items with runs that differ by constant steps turned into loops, inner loops first."""
+    items = tuple(items)
+    length = 1
+    while length <= min(MAX_BODY, len(items) // 2):
+        rolled = tuple(_rolled(items, length))
+        length = 1 if len(rolled) < len(items) else length + 1
+        items = rolled
     return items
 
 
@@ -95,7 +114,8 @@ def _rolled(items: tuple[Item, ...], length: int) -> Iterator[Item]:
     at = 0
     while at < len(items):
         count, steps = _run(items, shapes, at, length)
-        if count < 2 or count * length < 4:
+        written = sum(item.statements for item in items[at : at + length])
+        if (count - 1) * written < WORTH_STATEMENTS:
             yield items[at]
             at += 1
             continue

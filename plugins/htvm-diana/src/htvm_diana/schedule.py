@@ -108,11 +108,12 @@ def _launch(one: Realisation, job: Job, buffers: Mapping[str, Buffer]) -> Launch
 
 def _record(one: Realisation, job: Job) -> dict[str, int]:
     """The fields of ``htvm_diana_job``; those its mode does not use are left out."""
-    fields = {"mode": MODES[job.kind], "input": job.input, "output": job.output, "c": job.c}
+    fields = {"mode": MODES[job.kind], "input": job.input}
     if job.kind == "sum":
-        fields["input2"] = job.input2
+        fields |= {"input2": job.input2, "output": job.output, "c": job.c}
     else:
-        fields |= {"weights": job.weights, "k": job.k, "relu": int(one.relu)}
+        fields |= {"output": job.output, "weights": job.weights, "c": job.c, "k": job.k}
+        fields["relu"] = int(one.relu)
     fields["shift"] = one.shift
     if job.kind in {"conv2d", "depthwise"}:
         fields |= {name: getattr(job, name) for name in _PLANE_FIELDS}

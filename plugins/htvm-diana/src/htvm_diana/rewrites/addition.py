@@ -23,18 +23,16 @@ _LANES = 16
 
 
 def added(form: Addition, layer: Layer, offers: Offers) -> Iterator[Realisation]:
-    """The sum in every layout the neighbours may have."""
+    """The sum in the core's usual layout and in every one a neighbour has or wants."""
     for layout in _layouts(layer.output.shape, offers):
         yield _summed(form, layout) if form.plain else _convolved(form, layout)
 
 
 def _layouts(shape: tuple[int, ...], offers: Offers) -> tuple[Layout, ...]:
-    own = [layouts.vector(shape)]
-    if len(shape) == 4:
-        own = [layouts.rows(shape), layouts.columns(shape), layouts.flat(shape)]
+    own = layouts.rows(shape) if len(shape) == 4 else layouts.vector(shape)
     near = [layout for group in (*offers.inputs, offers.output) for layout in group]
     offered = [replace(layout, fill=None) for layout in near]
-    return tuple(dict.fromkeys([*own, *(one for one in offered if one.size % 32 == 0)]))
+    return tuple(dict.fromkeys([own, *(one for one in offered if one.size % 32 == 0)]))
 
 
 def _summed(form: Addition, layout: Layout) -> Realisation:
