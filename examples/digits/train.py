@@ -247,7 +247,7 @@ def write_integer(network: Digits, images: np.ndarray, path: Path) -> None:
     pool = out.requantise("pool", out.node("Flatten", [mean], "pool_flat"), 0, relu=False)
     head = layer("classify", scale["pool"], scale["classify"])
     logits = out.layer("classify", "Gemm", pool, head, relu=False, transB=1)
-    scales = {"input_scale": repr(INPUT_SCALE), "output_scale": repr(scale["classify"])}
+    scales = {"input_scale": repr(INPUT_SCALE), "output_scale": repr(float(scale["classify"]))}
     out.save(path, logits, scales)
 
 
