@@ -29,6 +29,7 @@ _SIGMOID_INTEGER_BITS = 4
 _SOFTMAX_INTEGER_BITS = 5
 _ACTIVATIONS = {"RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
 _INT16_MAX = 2**15 - 1
+_STEEPEST = 1024
 
 
 def logistic(call: Call) -> None:
@@ -51,6 +52,8 @@ def hard_swish(call: Call) -> None:
 def leaky_relu(call: Call) -> None:
     """LEAKY_RELU: one multiplier for each sign."""
     alpha = np.float32(call.operator.real("Alpha"))
+    if not abs(alpha) <= _STEEPEST:
+        raise call.refuse(f"alpha {alpha}", f"alpha from -{_STEEPEST} to {_STEEPEST}")
 
     def values(x: Scale, y: Scale) -> Ints:
         centred = _LEVELS - x.zero_point
@@ -90,6 +93,8 @@ def relu(call: Call) -> None:
 def softmax(call: Call) -> None:
     """SOFTMAX over the last axis; the result has scale 1/256 and zero point -128."""
     x, _ = call.scales(0)
+    if not call.shape(0):
+        raise call.refuse("a scalar", "an operand of at least one axis")
     _check_result(call, scale=1 / 256, zero_point=-128)
     factor = call.operator.real("Beta") * x.scale * 2.0 ** (31 - _SOFTMAX_INTEGER_BITS)
     mul, left_shift = quantize_multiplier(min(factor, 2.0**31 - 1))

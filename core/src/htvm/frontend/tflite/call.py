@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite, prod
-
-import numpy as np
+from math import prod
 
 from htvm.errors import UnsupportedModelError
 from htvm.frontend import refuse
@@ -18,6 +16,7 @@ from htvm.ir.ops import Op
 from htvm.ir.tensor import Array
 
 _IMAGE_AXIS = (0, 2, 3, 1)
+_SCALE_BITS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,10 +103,8 @@ class Call:
         tensor = self.input(number)
         shape = self.scope.shape(tensor)
         if form == "image" and len(shape) < 4:
-            value = self.scope.tensor(self.scope.get(tensor, "plain")).value
-            if value is not None:
-                wide = value.reshape((1,) * (4 - len(shape)) + shape).transpose(0, 3, 1, 2)
-                return self.scope.constant(tensor, "image", wide)
+            wide = self.constant(number).reshape((1,) * (4 - len(shape)) + shape)
+            return self.scope.constant(tensor, "image", wide.transpose(0, 3, 1, 2))
         return self.scope.get(tensor, form)
 
     def axis(self, axis: int, rank: int, form: Form) -> int:
@@ -135,8 +132,7 @@ class Call:
         tensor = self.input(number)
         if not self.scope.is_constant(tensor):
             raise self.refuse(f"operand {tensor.name!r} is computed", "a constant operand")
-        value = self.scope.tensor(self.plain(number)).value
-        return np.asarray(value)
+        return self.scope.value(tensor)
 
     def integers(self, number: int) -> list[int]:
         """Elements of a constant operand that holds axes, extents or positions."""
@@ -205,9 +201,10 @@ class Call:
 
 
 def check_scale(owner: str, scale: float) -> None:
-    """Refuse scales that are not positive real numbers."""
-    if not (isfinite(scale) and scale > 0):
-        raise refuse.bad_number(f"tensor {owner!r}", f"scale {scale}", "a positive finite scale")
+    """Refuse scales that are not positive, or so odd that their quotients overflow float32."""
+    if not 2.0**-_SCALE_BITS <= scale <= 2.0**_SCALE_BITS:
+        accepted = f"a positive scale from 2**-{_SCALE_BITS} to 2**{_SCALE_BITS}"
+        raise refuse.bad_number(f"tensor {owner!r}", f"scale {scale}", accepted)
 
 
 def reshaped(shape: tuple[int, ...], wanted: Sequence[int]) -> tuple[int, ...] | None:

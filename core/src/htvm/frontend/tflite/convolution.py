@@ -7,7 +7,6 @@ from math import prod
 import numpy as np
 
 from htvm.frontend.tflite.call import Call, check_scale
-from htvm.frontend.tflite.model import FileTensor
 from htvm.frontend.tflite.multiplier import quantize_multipliers
 from htvm.frontend.tflite.window import placed, strides
 from htvm.ir.dtype import DType
@@ -19,7 +18,7 @@ from htvm.ir.tensor import Array
 def conv_2d(call: Call) -> None:
     """CONV_2D, grouped where the filter has fewer channels than the image."""
     weights = _weights(call, rank=4).transpose(0, 3, 1, 2)
-    channels = call.shape(0)[-1]
+    channels = call.scope.tensor(call.image(0)).shape[1]
     if channels % weights.shape[1] or weights.shape[0] % (channels // weights.shape[1]):
         raise call.refuse(
             f"{channels} channels, filter of {weights.shape[1]}", "channels the filter divides"
@@ -30,7 +29,7 @@ def conv_2d(call: Call) -> None:
 def depthwise_conv_2d(call: Call) -> None:
     """DEPTHWISE_CONV_2D with any channel multiplier."""
     weights = _weights(call, rank=4).transpose(3, 0, 1, 2)
-    channels = call.shape(0)[-1]
+    channels = call.scope.tensor(call.image(0)).shape[1]
     if weights.shape[1] != 1 or weights.shape[0] % channels:
         raise call.refuse(
             f"{channels} channels, filter {list(call.shape(1))}",
@@ -58,7 +57,11 @@ def _convolve(call: Call, weights: Array, *, groups: int, axis: int) -> None:
         groups=groups,
         input_zero_point=source.zero_point,
     )
-    inputs = (image, call.scope.constant(call.input(1), "oihw", weights), *_bias(call))
+    inputs = (
+        image,
+        call.scope.constant(call.input(1), "oihw", weights),
+        *_bias(call, weights.shape[0]),
+    )
     shape = (1, weights.shape[0], *size)
     acc = call.emit(op, inputs, shape, DType.INT32, "acc")
     factors = [
@@ -82,7 +85,7 @@ def fully_connected(call: Call) -> None:
     if len(zero_points) != 1 or (len(scales) > 1 and zero_points != {0}):
         raise call.refuse("weights of several zero points", "one zero point, or none per channel")
     op = Dense(input_zero_point=source.zero_point, weight_zero_point=zero_points.pop())
-    inputs = (rows, call.scope.constant(filters, "oi", weights), *_bias(call))
+    inputs = (rows, call.scope.constant(filters, "oi", weights), *_bias(call, weights.shape[0]))
     acc = call.emit(op, inputs, shape, DType.INT32, "acc")
     if len(scales) == 1:
         # The reference multiplies the two scales as floats here, unlike in convolutions.
@@ -95,7 +98,7 @@ def fully_connected(call: Call) -> None:
 def _rows(call: Call, length: int) -> str:
     shape = call.shape(0)
     keep = bool(call.operator.flag("KeepNumDims"))
-    if shape[-1] != length if keep else prod(shape) % length:
+    if shape[-1:] != (length,) if keep else prod(shape) % length:
         seen = f"input {list(shape)}, filter of {length}"
         raise call.refuse(seen, "rows as long as the filter's")
     wanted = shape if keep else (prod(shape) // length, length)
@@ -117,17 +120,15 @@ def _weights(call: Call, rank: int) -> Array:
     return value
 
 
-def _bias(call: Call) -> tuple[str, ...]:
+def _bias(call: Call, expected: int) -> tuple[str, ...]:
     if not call.has(2):
         return ()
-    tensor: FileTensor = call.input(2)
     value = call.constant(2)
-    expected = call.output().shape[-1]
     if value.dtype != np.int32 or value.shape != (expected,):
         raise call.refuse(
             f"bias {value.dtype} of shape {list(value.shape)}", f"an INT32 bias of {expected}"
         )
-    return (call.scope.constant(tensor, "bias", value),)
+    return (call.scope.constant(call.input(2), "bias", value),)
 
 
 def _filter_scales(call: Call, outputs: int, axis: int) -> tuple[float, ...]:

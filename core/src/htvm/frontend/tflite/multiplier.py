@@ -7,9 +7,11 @@ from math import floor, frexp
 
 import numpy as np
 
+from htvm.frontend import refuse
 from htvm.ir.requant import Ints
 
 _LEAST_EXPONENT = -31
+_GREATEST_FACTOR = 2.0**31
 _RELU, _RELU_N1_TO_1, _RELU6 = 1, 2, 3
 _REAL_RANGES = {_RELU: (0.0, None), _RELU_N1_TO_1: (-1.0, 1.0), _RELU6: (0.0, 6.0)}
 
@@ -20,7 +22,13 @@ def round_half_away(value: float) -> int:
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
-    """Q31 multiplier and exponent of a factor; one below ``2**-32`` becomes zero."""
+    """Q31 multiplier and exponent of a factor; one below ``2**-32`` becomes zero.
+
+    Raises:
+        UnsupportedModelError: the factor is so great that nothing fits 32 bits after it.
+    """
+    if not abs(real) < _GREATEST_FACTOR:
+        raise refuse.bad_number("a change of scale", f"factor {real}", "factors below 2**31")
     mantissa, exponent = frexp(real)
     mul = round_half_away(mantissa * 2**31)
     if mul == 2**31:

@@ -30,6 +30,9 @@ _DTYPES = {
     "FLOAT32": DType.FLOAT32,
 }
 
+_MOST_FOLDED = 1 << 24
+"""Elements of the largest result computed here, lest a damaged file ask for all the memory."""
+
 
 class Scope:
     """Grows the integer graph of one file."""
@@ -82,6 +85,10 @@ class Scope:
             UnsupportedModelError: it is not a constant.
         """
         dtype = self.dtype(tensor)
+        if tensor.index in self._forms:
+            folded = self._tensors[self.get(tensor, "plain")].value
+            if folded is not None:
+                return folded
         if tensor.data is None:
             raise refuse.malformed(
                 self.source.path,
@@ -157,7 +164,7 @@ class Scope:
         fresh = self._fresh(name)
         operands = [self._tensors[key] for key in inputs]
         values = [operand.value for operand in operands if operand.value is not None]
-        if len(values) == len(operands):
+        if len(values) == len(operands) and prod(shape) <= _MOST_FOLDED:
             return self._put(constant(fresh, apply(op, *values), dtype))
         self._put(Tensor(name=fresh, shape=shape, dtype=dtype, quantization=meaning))
         node = Node(name=fresh, op=op, inputs=tuple(inputs), output=fresh, source=(source,))
@@ -218,13 +225,15 @@ class Scope:
     def graph(self, name: str) -> Graph:
         """The finished graph."""
         tensors = self.model.tensors
+        inputs = tuple(tensors[index].name for index in self.model.inputs)
         outputs = tuple(self.get(tensors[index], "plain") for index in self.model.outputs)
+        used = {*inputs, *(name for node in self._nodes for name in (*node.inputs, node.output))}
         return Graph(
             name=name,
-            inputs=tuple(tensors[index].name for index in self.model.inputs),
+            inputs=inputs,
             outputs=outputs,
             nodes=tuple(self._nodes),
-            tensors=self._tensors,
+            tensors={name: tensor for name, tensor in self._tensors.items() if name in used},
             origin=Origin(
                 path=self.source.path.name,
                 format="tflite-int8",

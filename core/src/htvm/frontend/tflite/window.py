@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from htvm.frontend import refuse
 from htvm.frontend.tflite.call import Call
 from htvm.ir.ops import Pads, Pair
 
@@ -37,6 +38,8 @@ def placed(call: Call, size: Pair, window: Pair, stride: Pair) -> tuple[Pads, Pa
     rows, columns = (-(-size[i] // stride[i]) for i in (0, 1))
     height = max(0, (rows - 1) * stride[0] + window[0] - size[0])
     width = max(0, (columns - 1) * stride[1] + window[1] - size[1])
+    if (size[0] + height) * (size[1] + width) > refuse.MAX_ELEMENTS:
+        raise call.refuse(f"window {window} in image {size}", "a window near the image's size")
     # The odd element goes below and to the right.
     pad = (height // 2, width // 2, height - height // 2, width - width // 2)
     return pad, (rows, columns)
