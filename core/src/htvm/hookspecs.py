@@ -38,6 +38,9 @@ def htvm_patterns(hardware: Hardware) -> tuple[Pattern, ...]:
 def htvm_tilings(layer: Layer, offers: Offers, hardware: Hardware) -> tuple[Tiling, ...] | None:
     """All ways worth considering to run a layer: the best tiling for each choice of layouts.
 
+    Where fewer bytes of constants can be had for more cycles, those tilings are worth considering
+    too; each states its ``constant_bytes``.
+
     Empty when none fits; None when the layer's engine is not this plug-in's. First result.
     """
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from htvm.codegen.text import comment, indented
 from htvm.dispatch.plan import Dispatch, LayerStep
-from htvm.partition.names import identifier
 from htvm.schedule.kernels import Kernel, Schedule
 
 
@@ -116,7 +115,7 @@ def _function(plan: Dispatch, kernels: list[Kernel]) -> Function:
     users = tuple(kernel.step.name for kernel in kernels)
     lines = [*first.code.comment.splitlines(), f"Used by: {', '.join(users)}"]
     return Function(
-        name=f"layer_{identifier(first.step.name)}",
+        name=f"layer_{first.step.name}",
         parameters=own,
         body=indented("\n".join([*unused, body])),
         comment=comment(lines),

@@ -27,7 +27,8 @@ class Candidate:
 
     Attributes:
         layer: The layer.
-        tilings: For each choice of layouts the cheapest; empty if it cannot run.
+        tilings: For each choice of layouts the cheapest, and the cheapest of those with fewer
+            bytes of constants; empty if it cannot run.
         reason: Why it cannot run.
     """
 
@@ -82,12 +83,13 @@ def _ask(
 
 
 def _cheapest(tilings: tuple[Tiling, ...]) -> tuple[Tiling, ...]:
-    best: dict[tuple[tuple[Layout, ...], Layout], Tiling] = {}
-    for tiling in tilings:
-        key = (tiling.inputs, tiling.output)
-        if key not in best or tiling.cost.total < best[key].cost.total:
-            best[key] = tiling
-    return tuple(best.values())
+    """Those that no other of the same layouts beats in both cycles and bytes of constants."""
+    best: dict[tuple[tuple[Layout, ...], Layout], list[Tiling]] = {}
+    for tiling in sorted(tilings, key=lambda item: (item.cost.total, item.constant_bytes)):
+        rivals = best.setdefault((tiling.inputs, tiling.output), [])
+        if not rivals or tiling.constant_bytes < rivals[-1].constant_bytes:
+            rivals.append(tiling)
+    return tuple(tiling for rivals in best.values() for tiling in rivals)
 
 
 def _grown(graph: Graph, offered: Offered, answers: list[Candidate]) -> Offered:

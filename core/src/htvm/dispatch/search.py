@@ -35,13 +35,23 @@ class Conversion:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """A layer runs: ``inputs`` and ``output`` are the numbers of its layouts."""
+    """A layer runs.
+
+    Attributes:
+        layer: The layer.
+        tiling: How.
+        inputs: Numbers of its inputs' layouts.
+        output: Number of its output's layout.
+        waiting: The set of its nodes but the last.
+        cost: Its cycles and the price of its constants.
+    """
 
     layer: Layer
     tiling: Tiling
     inputs: tuple[int, ...]
     output: int
     waiting: int
+    cost: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,8 +98,21 @@ class Search:
     """One search. Holds what does not change while it runs."""
 
     def __init__(
-        self, graph: Graph, candidates: Sequence[Candidate], tables: Mapping[str, Layouts]
+        self,
+        graph: Graph,
+        candidates: Sequence[Candidate],
+        tables: Mapping[str, Layouts],
+        byte_price: float = 0.0,
     ) -> None:
+        """Prepare to search.
+
+        Args:
+            graph: The network.
+            candidates: Layers that may be chosen.
+            tables: The layouts of every computed tensor.
+            byte_price: Cycles that a byte of constants is worth.
+        """
+        self._byte_price = byte_price
         self._graph = graph
         self._tables = tables
         self._position = {node.name: at for at, node in enumerate(graph.nodes)}
@@ -116,11 +139,21 @@ class Search:
                 inputs=tuple(numbers),
                 output=self._tables[layer.output.name].number(tiling.output),
                 waiting=sum(1 << at for at in inner),
+                cost=tiling.cost.total + round(self._byte_price * constant_bytes(layer, tiling)),
             )
-            self._runs[root].append(run)
+            self._keep(self._runs[root], run)
         if candidate.tilings:
             for at in inner:
                 self._takers[at].append(root)
+
+    @staticmethod
+    def _keep(runs: list[Run], run: Run) -> None:
+        """Add a run unless one that does the same is no dearer."""
+        for at, rival in enumerate(runs):
+            if (rival.waiting, rival.inputs, rival.output) == (run.waiting, run.inputs, run.output):
+                runs[at] = min(rival, run, key=lambda item: item.cost)
+                return
+        runs.append(run)
 
     def solve(self) -> Path | Stuck:
         """The cheapest path, or the node nothing gets past."""
@@ -173,7 +206,7 @@ class Search:
 
     def _run(self, run: Run, held: dict[str, int]) -> tuple[dict[str, int], Path]:
         after = dict(held)
-        cost = run.tiling.cost.total
+        cost = run.cost
         actions: list[Action] = []
         for tensor, wanted in zip(run.layer.inputs, run.inputs, strict=True):
             cost += self._obtain(tensor.name, wanted, after, actions)
@@ -265,6 +298,12 @@ class Search:
         for name in self._graph.outputs:
             cost += self._obtain(name, 0, masks, actions)
         return Path(cost=cost, actions=tuple(actions), before=path)
+
+
+def constant_bytes(layer: Layer, tiling: Tiling) -> int:
+    """Main memory a layer's constants take; as the network holds them where no tiling says."""
+    held = (tensor.size_bytes for tensor in layer.tensors.values() if tensor.is_constant)
+    return tiling.constant_bytes or sum(held)
 
 
 def _cost(path: Path) -> int:

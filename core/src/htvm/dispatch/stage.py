@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from htvm.dispatch.alternatives import refusals
 from htvm.dispatch.assemble import Assembly
 from htvm.dispatch.candidates import Candidate, candidates
+from htvm.dispatch.fitting import fastest_that_fits
 from htvm.dispatch.plan import Dispatch
 from htvm.dispatch.search import Search, Stuck
 from htvm.dispatch.tables import Layouts
@@ -28,6 +29,10 @@ def dispatch(
     strict: bool = False,
 ) -> Dispatch:
     """Cover every node by one layer so that the network, conversions included, runs fastest.
+
+    When the fastest way does not fit the main memory, bytes of constants get a price in cycles,
+    the lowest at which it fits, so that slower tilings with smaller constants come in where they
+    cost least.
 
     Args:
         matches: The candidate layers.
@@ -51,10 +56,14 @@ def dispatch(
         for name, tensor in matches.graph.tensors.items()
         if not tensor.is_constant
     }
-    path = Search(matches.graph, allowed, tables).solve()
-    if isinstance(path, Stuck):
-        raise _uncovered(matches, found, path.node, pins or {}, strict=strict)
-    return Assembly(matches, found, tables).plan(path.all_actions())
+
+    def plan(byte_price: float) -> Dispatch:
+        path = Search(matches.graph, allowed, tables, byte_price).solve()
+        if isinstance(path, Stuck):
+            raise _uncovered(matches, found, path.node, pins or {}, strict=strict)
+        return Assembly(matches, found, tables).plan(path.all_actions())
+
+    return fastest_that_fits(plan, session.hardware)
 
 
 def _first_uncovered(graph: Graph, allowed: Sequence[Candidate]) -> Node | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from htvm.ir.graph import Graph
+from htvm.ir.graph import Graph, Node
 
 LONGEST = 48
-"""Characters kept of a source's name; TFLite strings several together."""
+"""Characters kept of a source's name."""
 
 
 def identifier(text: str, *, fallback: str = "layer") -> str:
@@ -42,8 +42,15 @@ def unique(names: Iterable[str]) -> tuple[str, ...]:
 
 def node_names(graph: Graph) -> Mapping[str, str]:
     """A readable unique identifier for each node of the graph, by the node's name."""
-    wanted = [
-        identifier(node.source[0] if node.source else node.name, fallback=node.op.kind)
-        for node in graph.nodes
-    ]
+    wanted = [_wanted(node) for node in graph.nodes]
     return dict(zip((node.name for node in graph.nodes), unique(wanted), strict=True))
+
+
+def _wanted(node: Node) -> str:
+    """A name not yet unique: the source node's that the node is called after, if it is one's.
+
+    TFLite joins what it fused by semicolons, the product last.
+    """
+    known = [name for name in node.source if node.name.startswith(name)]
+    text = max(known, key=len, default=node.name)
+    return identifier(text.rpartition(";")[2] or text, fallback=node.op.kind)

@@ -81,6 +81,8 @@ class Tiling:
         summary: The tile and the loop order, for people: ``"K=16 of 64, whole rows"``.
         rewrites: Exact rewrites used, for people.
         scratch_bytes: Main memory needed only while the layer runs.
+        constant_bytes: Main memory its packed constants take. When a network is too large for the
+            chip, a slower tiling with fewer of them may be chosen, if the engine offers one.
         in_place: Index of the input whose buffer the output may take over; None if not allowed.
         runner_up: The best tiling not taken and what it would have cost, for people.
     """
@@ -92,6 +94,7 @@ class Tiling:
     summary: str = ""
     rewrites: tuple[str, ...] = ()
     scratch_bytes: int = 0
+    constant_bytes: int = 0
     in_place: int | None = None
     runner_up: str = ""
 

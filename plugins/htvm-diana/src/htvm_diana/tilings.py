@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from htvm.api import DoesNotFitError, Hardware, InternalError, Layer, Layout, Offers, Tiling
+from htvm_diana import packing
 from htvm_diana.cycles import core_of
 from htvm_diana.problem import Choice, NoFit
 from htvm_diana.rewrites import Realisation, realisations
@@ -25,27 +26,34 @@ class DianaTiling(Tiling):
 
 
 def tilings(layer: Layer, offers: Offers, hardware: Hardware) -> tuple[DianaTiling, ...]:
-    """For each choice of layouts, the cheapest way to run the layer.
+    """For each choice of layouts, the cheapest way to run the layer, and smaller ones if slower.
 
     Raises:
         DoesNotFitError: No way fits L1 and the weight memory.
     """
     core = core_of(hardware)
-    best: dict[tuple[tuple[Layout, ...], Layout], DianaTiling] = {}
+    found: list[DianaTiling] = []
     misfits: list[NoFit] = []
     for one in realisations(layer, offers, hardware):
         choice = choose(one.problem, core)
         if isinstance(choice, NoFit):
             misfits.append(choice)
             continue
-        tiling = _tiling(one, choice)
-        key = (tiling.inputs, tiling.output)
-        if key not in best or tiling.cost.total < best[key].cost.total:
-            best[key] = tiling
-    if not best:
+        found.append(_tiling(one, choice))
+    if not found:
         seen = misfits[0].reason if misfits else "no form of the layer suits the digital core"
         raise DoesNotFitError(f"{layer.name} does not fit the digital core", code="E303", seen=seen)
-    return tuple(best.values())
+    return _worthwhile(found)
+
+
+def _worthwhile(found: list[DianaTiling]) -> tuple[DianaTiling, ...]:
+    """Those that none of the same layouts beats in cycles without needing more memory."""
+    best: dict[tuple[tuple[Layout, ...], Layout], list[DianaTiling]] = {}
+    for tiling in sorted(found, key=lambda item: (item.cost.total, item.constant_bytes)):
+        rivals = best.setdefault((tiling.inputs, tiling.output), [])
+        if not rivals or tiling.constant_bytes < rivals[-1].constant_bytes:
+            rivals.append(tiling)
+    return tuple(tiling for rivals in best.values() for tiling in rivals)
 
 
 def own(tiling: Tiling) -> DianaTiling:
@@ -73,6 +81,7 @@ def _tiling(one: Realisation, choice: Choice) -> DianaTiling:
         tiles=len(choice.tiles),
         summary=choice.summary,
         rewrites=one.rewrites,
+        constant_bytes=sum(item.data.nbytes for item in packing.constants(one)),
         in_place=one.in_place,
         runner_up=choice.runner_up,
         realisation=one,
