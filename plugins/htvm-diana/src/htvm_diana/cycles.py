@@ -128,7 +128,7 @@ def dense_cycles(core: Core, inputs: int, outputs: int) -> int:
     return math.ceil(outputs / LANES) * block
 
 
-def sum_cycles(core: Core, length: int) -> int:
-    """Cycles of an element-wise sum of ``length`` bytes."""
+def sum_cycles(core: Core, length: Any) -> Any:
+    """Cycles of an element-wise sum of ``length`` bytes; takes an integer or an integer array."""
     group = 1 if core.model == "odimo" else 3 + core.row_cycles
-    return math.ceil(length / (LANES * LANES)) * group
+    return -(-length // (LANES * LANES)) * group

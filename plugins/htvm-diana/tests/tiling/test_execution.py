@@ -1,4 +1,4 @@
-"""Schedules run on a machine that knows the rules give the layer's result, once and nowhere else."""
+"""Schedules run on a machine that knows the rules give the layer's result, each element once."""
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from htvm_diana.problem import NoFit, Planes, Problem, planes, vector
 from htvm_diana.tiling import choose
 
 SHIFT = 5
+WIDE = st.integers(40, 200)
 
 
 def random(*shape, seed=1):
@@ -47,9 +48,7 @@ def reference(problem, inputs, weights, bias):
 
 def arrays(problem):
     """Inputs, weights and bias of a convolution."""
-    inputs = [
-        random(p.channels, p.rows, p.columns, seed=n) for n, p in enumerate(problem.inputs)
-    ]
+    inputs = [random(p.channels, p.rows, p.columns, seed=n) for n, p in enumerate(problem.inputs)]
     if problem.kind == "depthwise":
         return inputs, random(problem.c, *problem.kernel), biases(problem.k)
     weights = random(problem.k, problem.c, *problem.kernel)
@@ -95,7 +94,7 @@ def test_convolutions(problem, core):
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(problem=convolutions(columns=st.integers(40, 200)), core=cores())
+@given(problem=convolutions(columns=WIDE), core=cores())
 def test_wide_maps_are_cut_in_columns(problem, core):
     assume(not isinstance(check(problem, core), NoFit))
 

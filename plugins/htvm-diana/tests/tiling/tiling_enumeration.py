@@ -50,9 +50,7 @@ class Walk:
         p = self.problem
         if (y0, y1) == (0, p.output.rows):
             return 0, p.inputs[0].rows
-        wanted = {
-            y * p.stride - p.pad_top + i for y in range(y0, y1) for i in range(p.kernel[0])
-        }
+        wanted = {y * p.stride - p.pad_top + i for y in range(y0, y1) for i in range(p.kernel[0])}
         real = sorted(wanted & set(range(p.inputs[0].rows)))
         return real[0], real[-1] + 1
 
@@ -177,14 +175,16 @@ def cut(total, size):
     return [(start, min(start + size, total)) for start in range(0, total, size)]
 
 
-def cheapest(problem, core, bound=None):
-    """Fewest cycles of any schedule of a convolution, None if there is none.
+def cheapest(problem, core):
+    """Fewest cycles of any schedule, None if there is none."""
+    if problem.kind == "dense":
+        return cheapest_dense(problem, core)
+    return cheapest_sum(problem, core) if problem.kind == "sum" else cheapest_conv(problem, core)
 
-    Args:
-        bound: Give up on a schedule once it costs more than this.
-    """
-    walk, best = Walk(problem, core), bound
-    found = None
+
+def cheapest_conv(problem, core):
+    """Fewest cycles of any schedule of a convolution, None if there is none."""
+    walk, best = Walk(problem, core), None
     step = 4 if problem.kind == "depthwise" else 16
     out = problem.output
     widths = [out.columns, *range(UNIT, out.columns, UNIT)]
@@ -196,8 +196,8 @@ def cheapest(problem, core, bound=None):
         for policy in product((False, True), repeat=4):
             cycles = walk_schedule(walk, (channels, rows, width), columns, policy, best)
             if cycles is not None:
-                best = found = cycles
-    return found
+                best = cycles
+    return best
 
 
 def walk_schedule(walk, size, columns, policy, best):
@@ -210,7 +210,9 @@ def walk_schedule(walk, size, columns, policy, best):
         return None
     spatial = list(product(ys, xs))
     order = [(s, k) for k in ks for s in spatial] if outer else list(product(spatial, ks))
-    at_once = walk.load((0, problem.inputs[0].rows), ("whole", 0, problem.inputs[0].columns), problem.c)
+    at_once = walk.load(
+        (0, problem.inputs[0].rows), ("whole", 0, problem.inputs[0].columns), problem.c
+    )
     cycles, l1_in, l1_out, weight_memory = 0, 0, 0, 0
     held_input = held_weights = None
     for (y, (x, (first, a, b))), k in order:
@@ -243,3 +245,44 @@ def walk_schedule(walk, size, columns, policy, best):
         if best is not None and cycles >= best:
             return None
     return cycles
+
+
+def cheapest_dense(problem, core):
+    """Fewest cycles of any schedule of a dense layer, None if there is none."""
+    walk, found = Walk(problem, core), []
+    inputs = up(problem.c, UNIT)
+    block = up(problem.c, 16) * 16 + 256
+    steps = up(problem.c, 16)
+    row = steps if core.model == "odimo" else 3 * steps + core.row_cycles
+    room = problem.output.size_bytes - problem.output.offset_bytes
+    if problem.inputs[0].offset_bytes + inputs > problem.inputs[0].size_bytes:
+        return None
+    for size, kept in product(range(16, up(problem.k, 16) + 1, 16), (False, True)):
+        spans = cut(problem.k, size)
+        blocks = [ceil((end - start) / 16) for start, end in spans]
+        stores = [(0, problem.k)] if kept else spans
+        held = up(problem.k if kept else min(size, problem.k), 16)
+        ends = [(start + up(end - start, UNIT), end) for start, end in stores]
+        ragged = any(rounded > end for rounded, end in ends[:-1])
+        fits = blocks[0] * block <= core.weight_bytes and inputs + held <= core.l1_bytes
+        if not fits or ragged or ends[-1][0] > room:
+            continue
+        cycles = walk.transfer(inputs, 1) + sum(walk.transfer(n * block, 1) for n in blocks)
+        cycles += sum(n * row + core.step_cycles for n in blocks)
+        found.append(cycles + sum(walk.transfer(up(b - a, UNIT), 1) for a, b in stores))
+    return min(found, default=None)
+
+
+def cheapest_sum(problem, core):
+    """Fewest cycles of any schedule of a sum, None if there is none."""
+    walk, found = Walk(problem, core), []
+    group = 1 if core.model == "odimo" else 3 + core.row_cycles
+    moved = up(problem.k, UNIT)
+    buffers = (*problem.inputs, problem.output)
+    if any(x.offset_bytes + moved > x.size_bytes for x in buffers):
+        return None
+    for size in range(UNIT, min(core.l1_bytes // 3, moved) + 1, UNIT):
+        lengths = [end - start for start, end in cut(moved, size)]
+        jobs = sum(ceil(n / 256) * group + core.step_cycles for n in lengths)
+        found.append(jobs + 3 * sum(walk.transfer(n, 1) for n in lengths))
+    return min(found, default=None)

@@ -23,9 +23,8 @@ def data_bytes(planes):
 
 def pack_conv(weights, bias, *, diagonal=False):
     """Blocks of 16 output channels, each followed by 64 bytes of bias."""
-    k, _, fy, fx = weights.shape
     parts = []
-    for start in range(0, k, 16):
+    for start in range(0, len(weights), 16):
         block = weights[start : start + 16]
         block = block[:, start : start + 16] if diagonal else block
         full = np.zeros((16, *block.shape[1:]), np.int8)
@@ -192,7 +191,10 @@ class Machine:
             weights, bias = unpack_conv(packed, 1, job.fy, job.fx)
             slot = 4 * (channel % 4)
             result = convolve(
-                x[channel : channel + 1], weights[slot : slot + 1], bias[slot : slot + 1], job.stride
+                x[channel : channel + 1],
+                weights[slot : slot + 1],
+                bias[slot : slot + 1],
+                job.stride,
             )
             values[channel, :, : job.ox] = saturate(result[0, : job.oy, : job.ox], self.shift)
         self._write(job, values)

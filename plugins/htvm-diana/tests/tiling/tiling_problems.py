@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from htvm_diana.cycles import Core
 from htvm_diana.problem import Planes, Problem
 
+NARROW = st.integers(1, 40)
+
 
 def up(value, step):
     return -(-value // step) * step
@@ -30,7 +32,7 @@ def operands(draw, channels, rows, columns):
 
 
 @st.composite
-def convolutions(draw, columns=st.integers(1, 40)):
+def convolutions(draw, columns=NARROW):
     """Any kind of convolution the core has, small."""
     form = draw(st.sampled_from(["conv2d", "stacked", "depthwise", "diagonal"]))
     kernel = (draw(st.sampled_from([1, 3, 5])), draw(st.sampled_from([1, 3, 5])))

@@ -36,7 +36,8 @@ def choose(problem: Problem, core: Core) -> Choice | NoFit:
     ranked = sorted(candidates(core, problem), key=lambda found: (found.cycles, found.tiles))
     if not ranked:
         return explain_no_fit(core, problem)
-    return realise(problem, core, ranked[0], runner_up=_runner_up(problem, ranked))
+    described = [(found.cycles, describe(problem, found)) for found in ranked]
+    return realise(problem, core, ranked[0], runner_up=_runner_up(described))
 
 
 def realise(problem: Problem, core: Core, candidate: Candidate, *, runner_up: str = "") -> Choice:
@@ -68,11 +69,13 @@ def cost_of(core: Core, tiles: Iterable[TilePlan]) -> Cost:
     )
 
 
-def _runner_up(problem: Problem, ranked: Sequence[Candidate]) -> str:
-    if len(ranked) < 2:
-        return "no other tile is legal"
-    best, second = ranked[:2]
-    return f"{describe(problem, second)}: {_more(best.cycles, second.cycles)}"
+def _runner_up(ranked: Sequence[tuple[int, str]]) -> str:
+    """The cheapest of (cycles, description) that costs more than the first."""
+    best = ranked[0][0]
+    for cycles, text in ranked:
+        if cycles > best:
+            return f"{text}: {cycles} cycles, {100 * (cycles - best) / best:.1f} % more"
+    return "every other legal tile costs the same" if len(ranked) > 1 else "no other tile is legal"
 
 
 def _choose_vector(
@@ -88,10 +91,7 @@ def _choose_vector(
     if not ranked:
         return explain(core, problem)
     best = ranked[0]
-    runner_up = "no other tile is legal"
-    if len(ranked) > 1:
-        more = _more(cycles(best)[0], cycles(ranked[1])[0])
-        runner_up = f"{_describe_vector(problem, ranked[1])}: {more}"
+    described = [(cycles(found)[0], _describe_vector(problem, found)) for found in ranked]
     return Choice(
         problem=problem,
         tiles=best.tiles,
@@ -100,7 +100,7 @@ def _choose_vector(
         weights=best.weights,
         cost=cost_of(core, best.tiles),
         summary=_describe_vector(problem, best),
-        runner_up=runner_up,
+        runner_up=_runner_up(described),
     )
 
 
@@ -108,9 +108,3 @@ def _describe_vector(problem: Problem, found: VectorPlan) -> str:
     what = "K=" if problem.kind == "dense" else ""
     text = f"{found.size} of {problem.k}" if found.size < problem.k else f"{problem.k}"
     return f"{what}{text}" + (", output stored whole" if found.kept else "")
-
-
-def _more(best: int, other: int) -> str:
-    if other == best:
-        return f"{other} cycles, the same"
-    return f"{other} cycles, {100 * (other - best) / best:.1f} % more"

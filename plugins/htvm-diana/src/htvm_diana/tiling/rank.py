@@ -18,7 +18,7 @@ _NEVER = np.iinfo(np.int64).max
 
 
 def candidates(core: Core, problem: Problem) -> Iterator[Candidate]:
-    """For each width and policy the best candidate, and the best with another number of tiles."""
+    """For each width and policy the best candidate, and the best that costs more."""
     tried = sizes(problem)
     for width in column_widths(problem):
         cost = costs(core, problem, tried, width)
@@ -48,7 +48,7 @@ def _best(
     tiles = np.broadcast_to(tried.count[..., 0] * cost.spatial, shape)
     rank = np.where(allowed, total * (int(tiles.max()) + 1) + tiles, _NEVER)
     best = np.unravel_index(int(rank.argmin()), shape)
-    others = np.where(tiles == tiles[best], _NEVER, rank)
+    others = np.where(total == np.broadcast_to(total, shape)[best], _NEVER, rank)
     second = np.unravel_index(int(others.argmin()), shape)
     for place in (best, second) if others[second] < _NEVER else (best,):
         yield Candidate(

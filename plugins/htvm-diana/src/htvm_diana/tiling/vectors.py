@@ -6,8 +6,11 @@ reads on into bytes that were brought.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from htvm_diana.cycles import CHUNK_BYTES, LANES, Core, dense_cycles, sum_cycles, transfer_cycles
 from htvm_diana.problem import (
@@ -47,67 +50,85 @@ class VectorPlan:
 
 def dense_plans(core: Core, problem: Problem) -> Iterator[VectorPlan]:
     """All legal schedules of a dense layer; the input is brought once, outputs are tiled."""
-    total = problem.k
+    total, source = problem.k, problem.inputs[0]
     inputs = round_up(problem.c, CHUNK_BYTES)
-    for size in range(round_up(total, LANES), 0, -LANES):
+    for size in range(round_up(total, LANES), 0, -LANES) if _movable(source) else ():
         weights = weight_bytes(problem, 0, min(size, total))
         for kept in (True, False) if size < total else (False,):
             held = round_up(total if kept else min(size, total), LANES)
-            stored = [(0, total)] if kept else _cut(total, size)
+            apart = size % CHUNK_BYTES == 0 or size >= total
             fits = weights <= core.weight_bytes and inputs + held <= core.l1_bytes
-            if fits and all(_storable(problem.output, *span) for span in stored):
+            if fits and (kept or apart) and _movable(problem.output):
                 yield _dense_plan(core, problem, min(size, total), kept)
 
 
 def explain_dense(core: Core, problem: Problem) -> NoFit:
     """Why a dense layer has no schedule."""
-    least = weight_bytes(problem, 0, min(LANES, problem.k))
+    outputs = min(LANES, problem.k)
+    least = weight_bytes(problem, 0, outputs)
     if least > core.weight_bytes:
-        return _too_large("16 outputs", "weights", "weight memory", least, core.weight_bytes)
-    needed = round_up(problem.c, CHUNK_BYTES) + LANES
+        what = f"{outputs} outputs"
+        return _too_large(what, "weights", "weight memory", least, core.weight_bytes)
+    outputs = min(CHUNK_BYTES, problem.k)
+    needed = round_up(problem.c, CHUNK_BYTES) + round_up(outputs, LANES)
     if needed > core.l1_bytes:
-        return _too_large("the input and 16 outputs", "l1", "L1", needed, core.l1_bytes)
-    return _no_room(problem.output)
+        what = f"{problem.c} inputs and {outputs} outputs"
+        return _too_large(what, "l1", "L1", needed, core.l1_bytes)
+    return _no_room((*problem.inputs, problem.output))
 
 
 def sum_plans(core: Core, problem: Problem) -> Iterator[VectorPlan]:
-    """The largest tiles of a sum; smaller ones only add transfers."""
-    total = problem.k
-    largest = min(core.l1_bytes // 3 // CHUNK_BYTES * CHUNK_BYTES, round_up(total, CHUNK_BYTES))
-    if largest and all(_storable(planes, 0, total) for planes in (problem.output, *problem.inputs)):
-        size = min(largest, total)
-        tiles = tuple(_sum_tile(core, problem, span, largest) for span in _cut(total, size))
-        parts = [Region(offset_bytes=i * largest, size_bytes=largest) for i in range(3)]
-        yield VectorPlan(
-            size=size,
-            kept=False,
-            tiles=tiles,
-            inputs=(parts[0], parts[1]),
-            output=parts[2],
-            weights=Region(offset_bytes=0, size_bytes=0),
-        )
+    """The cheapest schedule of a sum, and the next that costs more."""
+    moved = round_up(problem.k, CHUNK_BYTES)
+    largest = min(core.l1_bytes // 3 // CHUNK_BYTES * CHUNK_BYTES, moved)
+    if not all(_movable(planes) for planes in (*problem.inputs, problem.output)):
+        return
+    sizes = np.arange(largest, 0, -CHUNK_BYTES)
+    cycles = _sum_costs(core, moved, sizes)
+    for total in np.unique(cycles)[:2]:
+        yield _sum_plan(core, problem, int(sizes[np.argmax(cycles == total)]))
+
+
+def _sum_costs(core: Core, moved: int, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Cycles of a sum for every tile size."""
+    count = -(-moved // sizes)
+
+    def tile(length: NDArray[np.int64]) -> NDArray[np.int64]:
+        moves = 3 * (transfer_cycles(core, length, 1) + core.step_cycles)
+        return np.asarray(moves + sum_cycles(core, length) + core.step_cycles)
+
+    return (count - 1) * tile(sizes) + tile(moved - (count - 1) * sizes)
+
+
+def _sum_plan(core: Core, problem: Problem, size: int) -> VectorPlan:
+    parts = [Region(offset_bytes=index * size, size_bytes=size) for index in range(3)]
+    spans = _cut(problem.k, size)
+    return VectorPlan(
+        size=min(size, problem.k),
+        kept=False,
+        tiles=tuple(_sum_tile(core, problem, span, size) for span in spans),
+        inputs=(parts[0], parts[1]),
+        output=parts[2],
+        weights=Region(offset_bytes=0, size_bytes=0),
+    )
 
 
 def explain_sum(core: Core, problem: Problem) -> NoFit:
     """Why a sum has no schedule."""
     needed = 3 * CHUNK_BYTES
     if core.l1_bytes < needed:
-        return _too_large(
-            "32 elements of two inputs and the output", "l1", "L1", needed, core.l1_bytes
-        )
-    return _no_room(problem.output)
+        what = "32 elements of two inputs and the output"
+        return _too_large(what, "l1", "L1", needed, core.l1_bytes)
+    return _no_room((*problem.inputs, problem.output))
 
 
 def _cut(total: int, size: int) -> list[tuple[int, int]]:
     return [(start, min(start + size, total)) for start in range(0, total, size)]
 
 
-def _storable(planes: Planes, start: int, end: int) -> bool:
-    """Whether a range may be stored: its length rounded up overwrites nothing."""
-    rounded = start + round_up(end - start, CHUNK_BYTES)
-    if end < planes.columns:
-        return rounded == end
-    return planes.offset_bytes + rounded <= planes.size_bytes
+def _movable(planes: Planes) -> bool:
+    """Whether the vector's length rounded up to whole transfer units stays in its buffer."""
+    return planes.offset_bytes + round_up(planes.columns, CHUNK_BYTES) <= planes.size_bytes
 
 
 def _dense_plan(core: Core, problem: Problem, size: int, kept: bool) -> VectorPlan:
@@ -224,10 +245,11 @@ def _too_large(what: str, memory: str, name: str, needed: int, available: int) -
     )
 
 
-def _no_room(planes: Planes) -> NoFit:
-    length = planes.offset_bytes + planes.columns
+def _no_room(vectors: Iterable[Planes]) -> NoFit:
+    tight = next(planes for planes in vectors if not _movable(planes))
+    end = tight.offset_bytes + tight.columns
     reason = (
-        f"transfers move multiples of {CHUNK_BYTES} bytes: the vector ends at byte {length} of a "
-        f"buffer of {planes.size_bytes}"
+        f"transfers move multiples of {CHUNK_BYTES} bytes, but a vector ends at byte {end} of a "
+        f"buffer of {tight.size_bytes}"
     )
     return NoFit(reason=reason)
