@@ -6,6 +6,7 @@ holds exactly C planes, so a tensor has one and the same layout as an output and
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -38,10 +39,9 @@ def rows(shape: tuple[int, ...]) -> Layout:
 
 
 def columns(shape: tuple[int, ...]) -> Layout:
-    """The map transposed: planes of columns, each padded to 16 rows."""
-    _, channels, height, width = shape
-    pitch = ceil16(height)
-    return _planes("digital columns", shape, (width * pitch, 1, pitch), channels * width * pitch)
+    """The map transposed: planes of columns, each padded to a multiple of 16 elements."""
+    batch, channels, height, width = shape
+    return mirrored(rows((batch, channels, width, height)))
 
 
 def flat(shape: tuple[int, ...]) -> Layout:
@@ -96,7 +96,8 @@ def stored(
 
 def mirrored(layout: Layout) -> Layout:
     """A layout made for ``(1, C, W, H)``, seen as one of the transposed map ``(1, C, H, W)``."""
-    return layout.transposed((0, 1, 3, 2))
+    name = f"{layout.name}, transposed"
+    return replace(layout.transposed((0, 1, 3, 2)), name=name)
 
 
 def _planes(name: str, shape: tuple[int, ...], strides: tuple[int, int, int], size: int) -> Layout:

@@ -8,7 +8,7 @@ from htvm_diana import constraints
 _CONV = Template(ops=(ops.Conv2d,), inputs=(COMPUTED, CONSTANT), capture="conv")
 _FLAT = Template(ops=(ops.Reshape,), inputs=(COMPUTED,), capture="flatten", optional=True)
 _DENSE = Template(ops=(ops.Dense,), inputs=(_FLAT, CONSTANT), capture="dense")
-_WIDE = Template(ops=(ops.Cast,), inputs=(COMPUTED,), optional=True)
+_WIDE = Template(ops=(ops.Cast,), inputs=(COMPUTED,))
 _SCALED = Template(ops=(ops.Elementwise,), inputs=(_WIDE, CONSTANT), optional=True)
 _ADD = Template(ops=(ops.Elementwise,), inputs=(_SCALED, _SCALED), capture="add")
 
