@@ -10,12 +10,11 @@ from htvm.errors import UnsupportedModelError
 from htvm.frontend import refuse
 from htvm.frontend.tflite.model import FileTensor, Operator
 from htvm.frontend.tflite.multiplier import activation_range
-from htvm.frontend.tflite.scope import Form, Scope
+from htvm.frontend.tflite.scope import PERMUTATION, Form, Scope
 from htvm.ir.dtype import DType
 from htvm.ir.ops import Op
 from htvm.ir.tensor import Array
 
-_IMAGE_AXIS = (0, 2, 3, 1)
 _SCALE_BITS = 60
 
 
@@ -104,7 +103,7 @@ class Call:
         shape = self.scope.shape(tensor)
         if form == "image" and len(shape) < 4:
             wide = self.constant(number).reshape((1,) * (4 - len(shape)) + shape)
-            return self.scope.constant(tensor, "image", wide.transpose(0, 3, 1, 2))
+            return self.scope.constant(tensor, "image", wide.transpose(PERMUTATION["image"]))
         return self.scope.get(tensor, form)
 
     def axis(self, axis: int, rank: int, form: Form) -> int:
@@ -115,13 +114,13 @@ class Call:
         """
         if not -rank <= axis < rank:
             raise self.refuse(f"axis {axis} of {rank}", "an axis of the operand")
-        return _IMAGE_AXIS[axis % rank] if form == "image" else axis % rank
+        return PERMUTATION["plain"][axis % rank] if form == "image" else axis % rank
 
     def arrange(self, values: Sequence[int], form: Form) -> tuple[int, ...]:
         """One number per axis of the file's order, brought into the order of ``form``."""
         if form == "plain":
             return tuple(values)
-        return tuple(values[axis] for axis in (0, 3, 1, 2))
+        return tuple(values[axis] for axis in PERMUTATION["image"])
 
     def constant(self, number: int) -> Array:
         """Elements of an operand that must be known.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Literal
 
@@ -20,8 +20,9 @@ from htvm.numerics import apply
 Form = Literal["plain", "image"]
 """``plain`` is the file's own order; ``image`` is NCHW, for the file's NHWC tensors of rank 4."""
 
-_PERM: dict[Form, tuple[int, ...]] = {"image": (0, 3, 1, 2), "plain": (0, 2, 3, 1)}
-_SUFFIX: dict[Form, str] = {"image": "_nchw", "plain": "_nhwc"}
+PERMUTATION: Mapping[Form, tuple[int, ...]] = {"image": (0, 3, 1, 2), "plain": (0, 2, 3, 1)}
+"""Axes of the other form, in the order in which this form has them."""
+_SUFFIX: Mapping[Form, str] = {"image": "_nchw", "plain": "_nhwc"}
 _DTYPES = {
     "INT8": DType.INT8,
     "UINT8": DType.UINT8,
@@ -118,7 +119,7 @@ class Scope:
         if "plain" in forms:
             return self._tensors[forms["plain"]].shape
         shape = self._tensors[forms["image"]].shape
-        return tuple(shape[axis] for axis in _PERM["plain"])
+        return tuple(shape[axis] for axis in PERMUTATION["plain"])
 
     def form(self, tensor: FileTensor) -> Form:
         """The form the tensor is computed in."""
@@ -194,7 +195,6 @@ class Scope:
         """
         is_output = tensor.index in self.model.outputs
         suffix = _SUFFIX[form] if form == "image" and is_output else ""
-        meaning = quantization(tensor) if form == "plain" or len(tensor.scale) == 1 else None
         name = self.emit(
             op,
             inputs,
@@ -202,7 +202,7 @@ class Scope:
             shape=shape,
             dtype=self.dtype(tensor),
             source=tensor.name,
-            meaning=meaning,
+            meaning=quantization(tensor),
         )
         self._forms[tensor.index] = {form: name}
         if suffix:
@@ -245,7 +245,7 @@ class Scope:
     def _transposed(self, tensor: FileTensor, forms: dict[Form, str], form: Form) -> str:
         ((_, original),) = forms.items()
         old = self._tensors[original]
-        perm = _PERM[form]
+        perm = PERMUTATION[form]
         shape = tuple(old.shape[axis] for axis in perm)
         same = _same_order(self.shape(tensor))
         is_result = form == "plain" and tensor.index in self.model.outputs
