@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -13,9 +13,10 @@ from htvm.codegen.stage import emit
 from htvm.deployment import Deployment, Progress, Request, StageReport
 from htvm.dispatch.stage import dispatch
 from htvm.errors import InternalError, ToolError, UsageError
-from htvm.frontend import Source, integerise, read
+from htvm.frontend import integerise, read
 from htvm.host.compiler import find_compiler
 from htvm.host.stage import verify
+from htvm.ir.graph import Graph
 from htvm.memory.stage import plan_memory
 from htvm.partition.stage import match
 from htvm.plugins.session import Session, open_session
@@ -50,29 +51,55 @@ def run(request: Request, progress: Progress | None = None) -> Deployment:
         HtvmError: whatever keeps the network from being deployed. Elements in which the generated
             C differs from the reference are in the result, not raised.
     """
-    last = _last_stage(request.upto)
+    stages = _stages(request.upto)
     session = open_session(request.target, settings=request.settings)
     source, read_report = _timed(
         "read", lambda: read(request.path, shapes=request.shapes), summaries.source, progress
     )
-    done, graph_report = _timed(
-        "integerise", lambda: _start(request, source, session), summaries.graph, progress
+    start, graph_report = _timed(
+        "integerise",
+        lambda: _start(request, integerise(source), session),
+        summaries.graph,
+        progress,
     )
-    reports = [read_report, graph_report]
-    for stage in STAGES[:last]:
+    return _onward(stages, start, session, (read_report, graph_report), progress)
+
+
+def run_graph(graph: Graph, request: Request, progress: Progress | None = None) -> Deployment:
+    """As :func:`run`, for an integer network that a program has built rather than a file holds.
+
+    Args:
+        graph: The network.
+        request: What is asked; its path and shapes mean nothing here.
+        progress: Called after each stage.
+
+    Raises:
+        HtvmError: As :func:`run`.
+    """
+    stages = _stages(request.upto)
+    session = open_session(request.target, settings=request.settings)
+    return _onward(stages, _start(request, graph, session), session, (), progress)
+
+
+def _start(request: Request, graph: Graph, session: Session) -> Deployment:
+    return Deployment(
+        request=request, target=session.target, hardware=session.hardware, graph=graph
+    )
+
+
+def _onward(
+    stages: Sequence[Stage],
+    done: Deployment,
+    session: Session,
+    before: tuple[StageReport, ...],
+    progress: Progress | None,
+) -> Deployment:
+    reports = list(before)
+    for stage in stages:
         work = partial(stage.work, done, session)
         done, report = _timed(stage.name, work, stage.summary, progress)
         reports.append(report)
     return replace(done, stages=tuple(reports))
-
-
-def _start(request: Request, source: Source, session: Session) -> Deployment:
-    return Deployment(
-        request=request,
-        target=session.target,
-        hardware=session.hardware,
-        graph=integerise(source),
-    )
 
 
 def _match(done: Deployment, session: Session) -> Deployment:
@@ -125,11 +152,11 @@ STAGES = (
 """What follows ``read`` and ``integerise``."""
 
 
-def _last_stage(name: str) -> int:
-    """How many of ``STAGES`` to run to get up to a stage."""
+def _stages(name: str) -> Sequence[Stage]:
+    """Those of ``STAGES`` that lead up to a stage."""
     names = [stage.name for stage in STAGES]
     if name == "integerise":
-        return 0
+        return ()
     if name not in names:
         raise UsageError(
             f"there is no stage {name!r}",
@@ -137,7 +164,7 @@ def _last_stage(name: str) -> int:
             seen=name,
             accepted=", ".join(["integerise", *names]),
         )
-    return names.index(name) + 1
+    return STAGES[: names.index(name) + 1]
 
 
 def _timed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ SANITIZE = (
     "-fno-sanitize-recover=undefined",
     "-fno-omit-frame-pointer",
 )
+_INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.MULTILINE)
 _HINT = "sudo apt-get install gcc, or: pip install 'htvm-core[cc]'"
 
 
@@ -97,7 +99,7 @@ def cache_folder() -> Path:
     named = os.environ.get("HTVM_CACHE")
     if named:
         return Path(named)
-    import platformdirs  # noqa: PLC0415 - only runs that build something need it
+    import platformdirs
 
     return Path(platformdirs.user_cache_dir("htvm"))
 
@@ -130,9 +132,8 @@ def build_library(build: Build, compiler: Compiler) -> Path:
     Raises:
         ToolError: E503 the compiler failed, E504 the cache cannot be written.
     """
-    headers = {path: text for path, text in build.files.items() if path.endswith(".h")}
-    common = (*compiler.command, compiler.version, *build.flags, *_flat(headers))
-    keys = [_digest((*common, path, build.files[path])) for path in build.sources]
+    common = (*compiler.command, compiler.version, *build.flags)
+    keys = [_digest((*common, path, *_flat(_reached(build.files, path)))) for path in build.sources]
     cache = cache_folder() / "objects"
     library = cache / f"{_digest((*common, *keys))}.so"
     if library.exists():
@@ -192,6 +193,19 @@ def _first_error(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line]
     return (errors or lines or ["no message"])[0]
+
+
+def _reached(files: Mapping[str, str], source: str) -> Mapping[str, str]:
+    """A source and every file its includes can mean, so that what networks share is built once."""
+    found = {source: files[source]}
+    names = _INCLUDE.findall(files[source])
+    while names:
+        name = names.pop()
+        for path, text in files.items():
+            if path not in found and f"/{path}".endswith(f"/{name}"):
+                found[path] = text
+                names += _INCLUDE.findall(text)
+    return found
 
 
 def _flat(files: Mapping[str, str]) -> list[str]:
