@@ -182,13 +182,18 @@ def cheapest(problem, core):
     return cheapest_sum(problem, core) if problem.kind == "sum" else cheapest_conv(problem, core)
 
 
-def cheapest_conv(problem, core):
-    """Fewest cycles of any schedule of a convolution, None if there is none."""
+def cheapest_conv(problem, core, sizes=None):
+    """Fewest cycles of any schedule of a convolution, None if there is none.
+
+    Args:
+        sizes: Columns, rows and channels of a tile to try; all if None.
+    """
     walk, best = Walk(problem, core), None
-    step = 4 if problem.kind == "depthwise" else 16
-    out = problem.output
-    widths = [out.columns, *range(UNIT, out.columns, UNIT)]
-    sizes = product(widths, range(1, out.rows + 1), range(step, up(problem.k, step) + 1, step))
+    step, out = 4 if problem.kind == "depthwise" else 16, problem.output
+    if sizes is None:
+        widths = [out.columns, *range(UNIT, out.columns, UNIT)]
+        channels = range(step, up(problem.k, step) + 1, step)
+        sizes = product(widths, range(1, out.rows + 1), channels)
     for width, rows, channels in sizes:
         columns = [walk.column_tile(*x) for x in cut(out.columns, width)]
         if None in columns:
@@ -247,8 +252,12 @@ def walk_schedule(walk, size, columns, policy, best):
     return cycles
 
 
-def cheapest_dense(problem, core):
-    """Fewest cycles of any schedule of a dense layer, None if there is none."""
+def cheapest_dense(problem, core, sizes=None):
+    """Fewest cycles of any schedule of a dense layer, None if there is none.
+
+    Args:
+        sizes: Outputs of a tile to try; all if None.
+    """
     walk, found = Walk(problem, core), []
     inputs = up(problem.c, UNIT)
     block = up(problem.c, 16) * 16 + 256
@@ -257,7 +266,8 @@ def cheapest_dense(problem, core):
     room = problem.output.size_bytes - problem.output.offset_bytes
     if problem.inputs[0].offset_bytes + inputs > problem.inputs[0].size_bytes:
         return None
-    for size, kept in product(range(16, up(problem.k, 16) + 1, 16), (False, True)):
+    sizes = range(16, up(problem.k, 16) + 1, 16) if sizes is None else sizes
+    for size, kept in product(sizes, (False, True)):
         spans = cut(problem.k, size)
         blocks = [ceil((end - start) / 16) for start, end in spans]
         stores = [(0, problem.k)] if kept else spans
@@ -273,15 +283,21 @@ def cheapest_dense(problem, core):
     return min(found, default=None)
 
 
-def cheapest_sum(problem, core):
-    """Fewest cycles of any schedule of a sum, None if there is none."""
+def cheapest_sum(problem, core, sizes=None):
+    """Fewest cycles of any schedule of a sum, None if there is none.
+
+    Args:
+        sizes: Bytes of a tile to try; all if None.
+    """
     walk, found = Walk(problem, core), []
     group = 1 if core.model == "odimo" else 3 + core.row_cycles
     moved = up(problem.k, UNIT)
     buffers = (*problem.inputs, problem.output)
     if any(x.offset_bytes + moved > x.size_bytes for x in buffers):
         return None
-    for size in range(UNIT, min(core.l1_bytes // 3, moved) + 1, UNIT):
+    for size in range(UNIT, moved + 1, UNIT) if sizes is None else sizes:
+        if 3 * size > core.l1_bytes:
+            continue
         lengths = [end - start for start, end in cut(moved, size)]
         jobs = sum(ceil(n / 256) * group + core.step_cycles for n in lengths)
         found.append(jobs + 3 * sum(walk.transfer(n, 1) for n in lengths))
