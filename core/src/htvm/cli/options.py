@@ -98,7 +98,7 @@ def pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
         key, equals, value = text.rpartition("=")
         if not equals or not key or not value:
             raise UsageError(
-                f"{option} takes KEY=VALUE", code="E101", seen=text, hint=f"{option} key=value"
+                f"{option} takes KEY=VALUE", code="E130", seen=text, hint=f"{option} key=value"
             )
         found[key] = value
     return found
@@ -112,7 +112,7 @@ def parse_shapes(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
         if not all(part.isdigit() and int(part) > 0 for part in parts):
             raise UsageError(
                 f"--shape {name} is not a shape",
-                code="E102",
+                code="E131",
                 seen=text,
                 accepted="positive extents joined by x",
                 hint=f"--shape {name}=1x3x32x32",

@@ -37,7 +37,7 @@ def command(model: str, layer: str | None, as_json: bool, **values: Any) -> None
     if values["target"] is None:
         raise UsageError(
             "explaining a network needs a target",
-            code="E103",
+            code="E132",
             hint=f"htvm explain {model} --target cpu",
         )
     layers = _layers(model, values)
@@ -64,7 +64,7 @@ def _only(layers: list[Layer], name: str) -> list[Layer]:
     found = [item for item in layers if name == item.name or name in item.source_nodes]
     if not found:
         raise UsageError(
-            "no such layer", code="E104", seen=name, accepted=", ".join(x.name for x in layers)
+            "no such layer", code="E133", seen=name, accepted=", ".join(x.name for x in layers)
         )
     return found
 
@@ -107,7 +107,7 @@ def _explain_code(code: str, *, as_json: bool) -> None:
 
     meaning = CODES.get(code)
     if meaning is None:
-        raise UsageError("no such error code", code="E105", seen=code, accepted=", ".join(CODES))
+        raise UsageError("no such error code", code="E134", seen=code, accepted=", ".join(CODES))
     if as_json:
         console.print_json({"code": f"HTVM-{code}", "meaning": meaning})
         return
