@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from htvm.api import Cost
 from htvm_diana.cycles import Core
@@ -36,7 +36,7 @@ def choose(problem: Problem, core: Core) -> Choice | NoFit:
     ranked = sorted(candidates(core, problem), key=lambda found: (found.cycles, found.tiles))
     if not ranked:
         return explain_no_fit(core, problem)
-    described = [(found.cycles, describe(problem, found)) for found in ranked]
+    described = ((found.cycles, describe(problem, found)) for found in ranked)
     return realise(problem, core, ranked[0], runner_up=_runner_up(described))
 
 
@@ -69,13 +69,15 @@ def cost_of(core: Core, tiles: Iterable[TilePlan]) -> Cost:
     )
 
 
-def _runner_up(ranked: Sequence[tuple[int, str]]) -> str:
+def _runner_up(ranked: Iterator[tuple[int, str]]) -> str:
     """The cheapest of (cycles, description) that costs more than the first."""
-    best = ranked[0][0]
-    for cycles, text in ranked:
+    best, _ = next(ranked)
+    text = "no other tile is legal"
+    for cycles, other in ranked:
         if cycles > best:
-            return f"{text}: {cycles} cycles, {100 * (cycles - best) / best:.1f} % more"
-    return "every other legal tile costs the same" if len(ranked) > 1 else "no other tile is legal"
+            return f"{other}: {cycles} cycles, {100 * (cycles - best) / best:.1f} % more"
+        text = "every other legal tile costs the same"
+    return text
 
 
 def _choose_vector(
@@ -91,7 +93,7 @@ def _choose_vector(
     if not ranked:
         return explain(core, problem)
     best = ranked[0]
-    described = [(cycles(found)[0], _describe_vector(problem, found)) for found in ranked]
+    described = ((cycles(found)[0], _describe_vector(problem, found)) for found in ranked)
     return Choice(
         problem=problem,
         tiles=best.tiles,

@@ -15,6 +15,11 @@ from htvm_diana.tiling.weights import block_outputs, weight_bytes
 from htvm_diana.tiling.window import column_widths
 
 _NEVER = np.iinfo(np.int64).max
+_POLICIES = tuple(
+    policy
+    for policy in map(Policy._make, product((False, True), repeat=4))
+    if not (policy.channels_outer and policy.output_kept)
+)
 
 
 def candidates(core: Core, problem: Problem) -> Iterator[Candidate]:
@@ -22,25 +27,17 @@ def candidates(core: Core, problem: Problem) -> Iterator[Candidate]:
     tried = sizes(problem)
     for width in column_widths(problem):
         cost = costs(core, problem, tried, width)
-        for policy in map(Policy._make, product((False, True), repeat=4)):
+        for policy in _POLICIES:
             yield from _best(core, problem, tried, cost, policy)
 
 
 def _best(
     core: Core, problem: Problem, tried: Sizes, cost: Costs, policy: Policy
 ) -> Iterator[Candidate]:
-    split = tried.count[..., 0] > 1
-    own = per_channel(problem)
-    tiled = cost.spatial > 1
-    allowed = _fits(core, cost, policy)
-    if policy.channels_outer:
-        allowed = allowed & split & tiled
-    if policy.input_whole:
-        allowed = allowed & (tiled | (split & own))
-    if policy.weights_all:
-        allowed = allowed & split
-    if policy.output_kept:
-        allowed = allowed & split & (not policy.channels_outer)
+    allowed = _useful(problem, tried, cost, policy)
+    if not allowed.any():
+        return
+    allowed = allowed & _fits(core, cost, policy)
     if not allowed.any():
         return
     total = _total(problem, tried, cost, policy)
@@ -59,6 +56,19 @@ def _best(
             cycles=int(np.broadcast_to(total, shape)[place]),
             tiles=int(tiles[place]),
         )
+
+
+def _useful(problem: Problem, tried: Sizes, cost: Costs, policy: Policy) -> Bools:
+    """Where a policy differs from the simpler ones; shape broadcasts to (K, Y)."""
+    split, tiled = tried.count[..., 0] > 1, cost.spatial > 1
+    useful: Bools = np.ones(1, dtype=bool)
+    if policy.channels_outer:
+        useful = useful & split & tiled
+    if policy.input_whole:
+        useful = useful & (tiled | (split & per_channel(problem)))
+    if policy.weights_all or policy.output_kept:
+        useful = useful & split
+    return useful
 
 
 def _total(problem: Problem, tried: Sizes, cost: Costs, policy: Policy) -> Ints:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from htvm_diana.cycles import LANES, Core, launches, row_cycles, transfer_cycles
 from htvm_diana.problem import Problem, round_up
 from htvm_diana.tiling.bursts import load, store
-from htvm_diana.tiling.weights import block_inputs, block_outputs, weight_bytes
+from htvm_diana.tiling.weights import block_inputs, block_outputs, weight_bytes, weight_offset
 from htvm_diana.tiling.window import Columns, column_tiles, rows_needed
 
 Ints = NDArray[np.int64]
@@ -194,15 +194,15 @@ def _stores(
 
 
 def _weights(core: Core, problem: Problem, tried: Sizes) -> tuple[Ints, int, tuple[Ints, int]]:
-    total = problem.k
-    full_sizes = [weight_bytes(problem, 0, int(size)) for size in tried.channels.flat]
-    last_sizes = [weight_bytes(problem, total - int(size), total) for size in tried.last.flat]
-    full, last = np.array(full_sizes).reshape(-1, 1), np.array(last_sizes).reshape(-1, 1)
-    cycles = (tried.count[..., 0] - 1) * (transfer_cycles(core, full, 1) + core.step_cycles)
+    per_block = block_outputs(problem)
+    count = tried.count[..., 0]
+    everything = weight_bytes(problem, 0, problem.k)
+    full = -(-tried.channels[..., 0] // per_block) * weight_offset(problem, per_block)
+    last = everything - (count - 1) * full
+    cycles = (count - 1) * (transfer_cycles(core, full, 1) + core.step_cycles)
     cycles = cycles + transfer_cycles(core, last, 1) + core.step_cycles
-    everything = weight_bytes(problem, 0, total)
     at_once = int(transfer_cycles(core, everything, 1)) + core.step_cycles
-    return cycles, at_once, (np.maximum(full, last), everything)
+    return cycles, at_once, (np.where(count > 1, full, last), everything)
 
 
 def _jobs(
