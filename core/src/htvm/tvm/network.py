@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import indent
@@ -46,7 +47,7 @@ def lower_graph(graph: Graph, *, lowering: Lowering = "default") -> NetworkCode:
     Raises:
         ToolError: if TVM is missing or another version than htvm works with.
     """
-    from htvm.tvm.function import lower  # noqa: PLC0415  TVM takes a second to import
+    from htvm.tvm.function import lower
 
     views = _views(graph)
     steps = [node for node in graph.nodes if node.output not in views]
@@ -156,13 +157,16 @@ def _arrays(function: Function, number: int) -> list[str]:
 
 def _definition(graph: Graph, node: Node, function: Function, number: int) -> str:
     inputs = [graph.tensors[name].dtype.c_name for name in _computed(graph, node)]
-    parameters = [f"const {kind} *restrict in{at}" for at, kind in enumerate(inputs)]
-    parameters.append(f"{graph.tensors[node.output].dtype.c_name} *restrict out")
+    parameters = [(f"const {kind}", f"in{at}") for at, kind in enumerate(inputs)]
+    parameters.append((graph.tensors[node.output].dtype.c_name, "out"))
     if function.body.scratch_bytes:
-        parameters.append("uint8_t *restrict scratch")
-    parameters += [f"const {i.dtype.c_name} *restrict {i.name}" for i in function.constants]
-    head = f"static void node{number}({', '.join(parameters)})"
-    return f"{head}\n{{\n{indent(function.body.text, '    ')}\n}}"
+        parameters.append(("uint8_t", "scratch"))
+    parameters += [(f"const {item.dtype.c_name}", item.name) for item in function.constants]
+    head = ", ".join(f"{kind} *restrict {name}" for kind, name in parameters)
+    used = set(re.findall(r"\w+", function.body.text))
+    unused = [f"(void){name};" for _, name in parameters if name not in used]
+    body = indent("\n".join([*unused, function.body.text]), "    ")
+    return f"static void node{number}({head})\n{{\n{body}\n}}"
 
 
 def _call(graph: Graph, node: Node, function: Function, number: int, pointers: _Pointers) -> str:

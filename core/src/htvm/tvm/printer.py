@@ -166,7 +166,8 @@ class _Printer:
         name = self._define(buffer)
         if elements == 1 and item_bytes <= _VARIABLE_BYTES:
             self._scalars.add(_key(buffer))
-            self._line(f"{c_type(dtype)} {name};")
+            # Compilers do not see that a default lowering sets it in its loop's first turn.
+            self._line(f"{c_type(dtype)} {name} = 0;")
         else:
             self._in_scratch(name, c_type(dtype), elements * item_bytes, item_bytes)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from htvm.target.layer import Layer
 from htvm.target.source import Constant
+
+if TYPE_CHECKING:
+    from htvm.tvm.function import Lowering
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,15 +37,20 @@ _ALIGNED_BYTES = 4
 """Alignment every target gives ``scratch``."""
 
 
-def lower_tail(layer: Layer) -> TailCode:
+def lower_tail(layer: Layer, *, lowering: Lowering = "scheduled") -> TailCode:
     """Lower a layer of any ops; every tensor is taken row-major.
+
+    Args:
+        layer: The layer.
+        lowering: See :func:`htvm.tvm.function.lower`.
 
     Raises:
         ToolError: if TVM is missing or another version than htvm works with.
     """
-    from htvm.tvm.function import lower  # noqa: PLC0415  TVM takes a second to import
+    from htvm.tvm.function import lower
 
-    function = lower(layer.nodes, layer.tensors, [tensor.name for tensor in layer.inputs])
+    inputs = [tensor.name for tensor in layer.inputs]
+    function = lower(layer.nodes, layer.tensors, inputs, lowering)
     body = function.body
     text, scratch_bytes = body.text, body.scratch_bytes
     if body.scratch_align_bytes > _ALIGNED_BYTES:

@@ -119,6 +119,10 @@ _CASES = {
             (_tflite(_Q31[:1] * 5, (-6, -5, -4, -7, -31), axis=1), 0),
         ],
     ),
+    "conv_narrow": (
+        {"x": _i8(1, 2, 5, 1)},
+        [(ops.Conv2d(pad=(0, 1, 0, 1), input_zero_point=9), "x", _i8(2, 2, 2, 2))],
+    ),
     "conv_wraps": (
         {"x": np.full((1, 2, 2, 2), -128, np.int8)},
         [
@@ -371,3 +375,11 @@ _CASES = {
 def cases(samples):
     made = {name: samples(*case) for name, case in _CASES.items()}
     return {name: (sample, lower_tail(sample.layer)) for name, sample in made.items()}
+
+
+@pytest.fixture(scope="session")
+def unscheduled_cases(cases):
+    return {
+        name: (sample, lower_tail(sample.layer, lowering="default"))
+        for name, (sample, _) in cases.items()
+    }

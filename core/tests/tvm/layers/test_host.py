@@ -21,6 +21,12 @@ def test_equals_the_reference(cases, run_program, compiler, flags):
     assert (result.stdout, result.stderr) == ("done 0\n", "")
 
 
+def test_default_lowering_equals_the_reference(unscheduled_cases, run_program):
+    result = run_program(unscheduled_cases, "gcc", "-O1")
+
+    assert result.stdout == "done 0\n"
+
+
 def test_a_wrong_kernel_is_noticed(cases, run_program):
     sample, code = cases["sub_then_clip"]
     wrong = replace(code, body=code.body.replace("- ", "+ "))

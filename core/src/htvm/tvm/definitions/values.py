@@ -100,6 +100,9 @@ def minus(value: Expr, zero_point: int) -> Expr:
 
 
 def inside(index: Sequence[Expr], extents: Sequence[int], axes: Sequence[int]) -> Expr:
-    """Whether the index lies in the extents on ``axes``."""
-    bounds = [side for axis in axes for side in (index[axis] >= 0, index[axis] < extents[axis])]
-    return tirx.all(*bounds)
+    """Whether the index lies in the extents on ``axes``.
+
+    One unsigned comparison an axis: compilers warn of pairs that cannot both hold, which TVM makes
+    of two in narrow tensors.
+    """
+    return tirx.all(*(unsigned(index[axis]) < const(extents[axis], "uint32") for axis in axes))
