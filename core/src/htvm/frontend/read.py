@@ -49,12 +49,12 @@ def integerise(source: Source) -> Graph:
         UsageError: if the file is damaged.
         UnsupportedModelError: if the network holds something that cannot be taken.
     """
-    from htvm.frontend.simplify import simplify  # noqa: PLC0415
+    from htvm.frontend.simplify import simplify
 
     if source.format == "tflite":
-        from htvm.frontend.tflite import integerise as convert  # noqa: PLC0415
+        from htvm.frontend.tflite import integerise as convert
     else:
-        from htvm.frontend.onnx import integerise as convert  # noqa: PLC0415
+        from htvm.frontend.onnx import integerise as convert
     return simplify(convert(source))
 
 

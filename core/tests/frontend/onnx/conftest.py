@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from htvm.errors import HtvmError
 from htvm.frontend import integerise, read
 from htvm.ir.graph import Graph
 from htvm.numerics import execute
@@ -188,5 +189,39 @@ def agree() -> Callable[..., Graph]:
         assert apart.max(initial=0) <= (1 if share else 0)
         assert (apart > 0).mean() <= share
         return graph
+
+    return check
+
+
+@pytest.fixture
+def agree_whole() -> Callable[..., Graph]:
+    """Hold an integer network carried in floats against onnxruntime, exact below 2**24."""
+
+    def check(net: Net, output: str) -> Graph:
+        graph = net.graph(output)
+        types = {name: graph.tensors[name].dtype.value for name in graph.inputs}
+        drawn = {name: (net.inputs[name][0], types[name]) for name in graph.inputs}
+        integers = replace(net, inputs=drawn).samples()
+        want = oracle(net.model(output), {k: v.astype("f4") for k, v in integers.items()})
+        got = execute(graph, integers)[graph.outputs[0]]
+        assert len(np.unique(want)) > 2, "the test network says nothing"
+        np.testing.assert_array_equal(got.astype("f8"), want.astype("f8"))
+        return graph
+
+    return check
+
+
+@pytest.fixture
+def refused() -> Callable[..., HtvmError]:
+    """The error a network is refused with, which must say everything an error has to."""
+
+    def check(net: Net, output: str) -> HtvmError:
+        with pytest.raises(HtvmError) as caught:
+            net.graph(output)
+        error = caught.value
+        assert error.seen
+        assert error.accepted
+        assert error.hint
+        return error
 
     return check

@@ -32,8 +32,8 @@ def to_array(tensor: TensorProto, folder: Path) -> Array:
         UnsupportedModelError: an element type that is not taken (E203), a tensor too large
             (E206), a NaN (E205).
     """
-    from onnx import TensorProto as Proto  # noqa: PLC0415
-    from onnx import numpy_helper  # noqa: PLC0415
+    from onnx import TensorProto as Proto
+    from onnx import numpy_helper
 
     shape = tuple(tensor.dims)
     dtype = element_type(tensor.data_type, tensor.name)
@@ -57,8 +57,8 @@ def element_type(code: int, owner: str) -> str:
     Raises:
         UnsupportedModelError: if it is not one htvm works with.
     """
-    from onnx import TensorProto as Proto  # noqa: PLC0415
-    from onnx import helper  # noqa: PLC0415
+    from onnx import TensorProto as Proto
+    from onnx import helper
 
     try:
         name = str(np.dtype(helper.tensor_dtype_to_np_dtype(code)))

@@ -217,7 +217,7 @@ def _floored(value: Ratio) -> Ratio:
 
 def cast(call: Call) -> Value:
     """Cast between floats and integers; whole numbers stay what they are."""
-    from onnx import TensorProto  # noqa: PLC0415
+    from onnx import TensorProto
 
     value, to = call.value(0), call.integer("to", 0)
     if to in {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16}:

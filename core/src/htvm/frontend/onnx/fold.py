@@ -18,6 +18,9 @@ from htvm.frontend.onnx.values import Known, Value
 
 Numbers = npt.NDArray[Any]
 
+_MOST_MADE = 2**26
+"""Elements a constant may have that the file describes without holding it."""
+
 _DTYPES = {1: "f4", 2: "u1", 3: "i1", 5: "i2", 6: "i4", 7: "i8", 9: "?", 10: "f2", 11: "f8"}
 
 
@@ -37,8 +40,6 @@ def fold(call: Call) -> Known | None:
 
 
 def _known(call: Call, array: Numbers) -> Known:
-    if array.size > refuse.MAX_ELEMENTS:
-        raise refuse.too_large(call.output, array.shape)
     return Known(
         shape=array.shape,
         node=call.name,
@@ -70,7 +71,7 @@ def _constant(call: Call) -> Numbers:
 
 def _filled(call: Call, shape: Numbers) -> Numbers:
     extents = tuple(int(extent) for extent in shape.reshape(-1))
-    if prod(extents) > refuse.MAX_ELEMENTS or min(extents, default=0) < 0:
+    if prod(extents) > _MOST_MADE or min(extents, default=0) < 0:
         raise refuse.too_large(call.output, extents)
     value = call.node.attributes.get("value")
     fill = value.reshape(-1)[0] if isinstance(value, np.ndarray) else np.float32(0)
@@ -94,15 +95,15 @@ def _concat(call: Call, *parts: Numbers) -> Numbers:
 
 def _expand(call: Call, x: Numbers, shape: Numbers) -> Numbers:
     extents = np.broadcast_shapes(x.shape, tuple(int(extent) for extent in shape))
-    if prod(extents) > refuse.MAX_ELEMENTS:
+    if prod(extents) > _MOST_MADE:
         raise refuse.too_large(call.output, extents)
     return np.broadcast_to(x, extents)
 
 
 def _range(call: Call, start: Numbers, limit: Numbers, step: Numbers) -> Numbers:
     count = abs((limit - start) / step) if step else np.inf
-    if not count <= refuse.MAX_ELEMENTS:
-        raise call.refuse(f"{count} elements", f"at most {refuse.MAX_ELEMENTS}")
+    if not count <= _MOST_MADE:
+        raise call.refuse(f"{count} elements", f"at most {_MOST_MADE}")
     values: Numbers = np.arange(start.item(), limit.item(), step.item())
     return values.astype(start.dtype)
 

@@ -63,7 +63,8 @@ def family(model: Model) -> Literal["onnx-qdq", "onnx-qoperator", "onnx-integer"
         return "onnx-qdq"
     weights = [name for node in model.nodes if node.op in _LINEAR for name in node.inputs[1:2]]
     arrays = [model.constants[name] for name in weights if name in model.constants]
-    if arrays and all(bool((array == np.rint(array)).all()) for array in arrays):
+    whole = all(bool((array == np.rint(array)).all()) for array in arrays)
+    if whole and (arrays or "Floor" in found):
         return "onnx-integer"
     seen = f"{len(model.nodes)} nodes, none of them quantised; float weights"
     raise refuse.float_network(model.path, seen)

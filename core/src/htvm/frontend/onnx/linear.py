@@ -42,10 +42,10 @@ def convolve(call: Call, x: Value, w: Value, bias: Value | None, job: Job) -> Sc
     weights, wgrid = weight(call, w)
     rank = len(x.shape) - 2
     groups = call.integer("group", 1)
-    outputs = weights.shape[0]
     if rank < 1 or weights.ndim != rank + 2 or x.shape[0] != 1:
         seen = f"input {list(x.shape)}, weights {list(weights.shape)}"
         raise call.refuse(seen, "input (1, C, H, W) or (1, C, W) and weights of the same rank")
+    outputs = weights.shape[0]
     if groups < 1 or x.shape[1] != weights.shape[1] * groups or outputs % groups:
         seen = f"{x.shape[1]} channels, weights {list(weights.shape)}, {groups} groups"
         raise call.refuse(seen, "weights (K, C/groups, ...), K a multiple of groups")

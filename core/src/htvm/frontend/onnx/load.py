@@ -63,8 +63,8 @@ def load(source: Source) -> Model:
 
 
 def _decode(source: Source) -> ModelProto:
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # noqa: PLC0415
-    from onnx import ModelProto as Proto  # noqa: PLC0415
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from onnx import ModelProto as Proto
 
     try:
         proto: ModelProto = Proto.FromString(source.data)
@@ -76,7 +76,7 @@ def _decode(source: Source) -> ModelProto:
 
 
 def _opset(proto: ModelProto, path: Path) -> int:
-    from onnx.defs import onnx_opset_version  # noqa: PLC0415
+    from onnx.defs import onnx_opset_version
 
     versions = [entry.version for entry in proto.opset_import if entry.domain in _OWN_DOMAINS]
     newest = onnx_opset_version()
@@ -175,6 +175,8 @@ def _check_order(path: Path, nodes: Iterable[OnnxNode], given: set[str]) -> None
     known = set(given)
     written = {name for node in nodes for name in node.outputs if name}
     for node in nodes:
+        if not any(node.outputs):
+            raise refuse.malformed(path, f"node {node.name!r} has no output", "an output each")
         for name in node.inputs:
             if name and name not in known:
                 where = "later or in a cycle" if name in written else "nowhere"

@@ -24,7 +24,7 @@ def identity(call: Call) -> Value:
 
 def cast(call: Call) -> Value:
     """Cast of a tensor to float32, or to the type it has."""
-    from onnx import TensorProto  # noqa: PLC0415
+    from onnx import TensorProto
 
     value, to = call.value(0), call.integer("to", 0)
     is_float = not isinstance(value, Stored) or value.dtype == DType.FLOAT32

@@ -73,13 +73,18 @@ def _call(model: Model, builder: Builder, node: OnnxNode, known: Mapping[str, Va
 
 
 def _read(call: Call, rules: Mapping[str, Rule]) -> tuple[Value, ...]:
-    folded = fold(call)
-    if folded is not None:
-        return (folded,)
-    rule = rules.get(call.node.op)
-    if rule is None:
-        raise refuse.unsupported_op(call.name, call.node.op, ", ".join(sorted(rules)))
-    result = rule(call)
+    try:
+        folded = fold(call)
+        if folded is not None:
+            return (folded,)
+        rule = rules.get(call.node.op)
+        if rule is None:
+            raise refuse.unsupported_op(call.name, call.node.op, ", ".join(sorted(rules)))
+        result = rule(call)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        # Operands no valid file has can fail anywhere: whatever broke, the file is to blame.
+        seen = f"node {call.name!r} ({call.node.op}) makes no sense: {error}"
+        raise refuse.malformed(call.model.path, seen, "nodes as ONNX defines them") from error
     return (result,) if isinstance(result, Value) else tuple(result)
 
 
