@@ -10,7 +10,7 @@ from htvm.target.hardware import Hardware
 
 PRICES = tuple(4.0**power for power in range(-4, 5))
 """Cycles for a byte of constants, tried in order."""
-BISECTIONS = 5
+BISECTIONS = 8
 """Steps towards the lowest price that fits, once one is found."""
 
 

@@ -20,6 +20,9 @@ from htvm.target.layer import Layer, Tiling
 BEAM = 2000
 """States kept after a node. A safety net: the networks known need some dozens."""
 
+PRICE_SPREAD = 0.3
+"""How much more a byte of constants costs in the first layer than in the last."""
+
 Held = tuple[tuple[str, int], ...]
 """Live tensors by name, each with the set of layouts it exists in."""
 
@@ -128,6 +131,8 @@ class Search:
     def _add(self, candidate: Candidate) -> None:
         layer = candidate.layer
         *inner, root = [self._position[node.name] for node in layer.nodes]
+        # Layers alike would all give way at one price; falling prices let them go one by one.
+        price = self._byte_price * (1 + PRICE_SPREAD * (1 - root / len(self._graph.nodes)))
         for tiling in candidate.tilings:
             numbers = (
                 self._tables[tensor.name].number(layout)
@@ -139,7 +144,7 @@ class Search:
                 inputs=tuple(numbers),
                 output=self._tables[layer.output.name].number(tiling.output),
                 waiting=sum(1 << at for at in inner),
-                cost=tiling.cost.total + round(self._byte_price * constant_bytes(layer, tiling)),
+                cost=tiling.cost.total + round(price * constant_bytes(layer, tiling)),
             )
             self._keep(self._runs[root], run)
         if candidate.tilings:

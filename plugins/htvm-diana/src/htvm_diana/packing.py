@@ -22,6 +22,23 @@ def constants(one: Realisation) -> tuple[Constant, ...]:
     )
 
 
+def size_bytes(one: Realisation) -> int:
+    """Bytes :func:`constants` would take, without packing them."""
+    if one.weights is None:
+        return 0
+    problem = one.problem
+    outputs, inputs = int(one.weights.shape[0]), int(one.weights.shape[1])
+    blocks = -(-outputs // pack.LANES)
+    if problem.kind == "dense":
+        return blocks * pack.dense_block_bytes(inputs)
+    if problem.kind == "depthwise":
+        return -(-outputs // pack.DEPTHWISE_SLOTS) * pack.depthwise_block_bytes(problem.kernel)
+    if problem.diagonal:
+        sizes = (min(pack.LANES, outputs - at) for at in range(0, outputs, pack.LANES))
+        return sum(pack.conv2d_block_bytes(size, problem.kernel) for size in sizes)
+    return blocks * pack.conv2d_block_bytes(inputs, problem.kernel)
+
+
 def _pack(one: Realisation, weights: Int8s, bias: Int32s) -> pack.Bytes:
     if one.problem.kind == "dense":
         return pack.pack_dense(weights, bias)

@@ -81,9 +81,20 @@ def _tiling(one: Realisation, choice: Choice) -> DianaTiling:
         tiles=len(choice.tiles),
         summary=choice.summary,
         rewrites=one.rewrites,
-        constant_bytes=sum(item.data.nbytes for item in packing.constants(one)),
-        in_place=one.in_place,
+        constant_bytes=packing.size_bytes(one),
+        in_place=_in_place(one, choice),
         runner_up=choice.runner_up,
         realisation=one,
         choice=choice,
     )
+
+
+def _in_place(one: Realisation, choice: Choice) -> int | None:
+    """The input whose buffer the output may take over: one that is read before anything is written.
+
+    A sum reads every byte just before it writes the same one.
+    """
+    later = (move for tile in choice.tiles[1:] for move in tile.loads)
+    if one.elementwise or not any(move.kind == "load" for move in later):
+        return 0
+    return None

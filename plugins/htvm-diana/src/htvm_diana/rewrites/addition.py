@@ -44,7 +44,7 @@ def _summed(form: Addition, layout: Layout) -> Realisation:
         weights=None,
         bias=None,
         shift=form.shift,
-        in_place=0,
+        elementwise=True,
     )
 
 
@@ -64,5 +64,5 @@ def _convolved(form: Addition, layout: Layout) -> Realisation:
         shift=form.shift,
         relu=form.relu,
         rewrites=("sum as a 1x1 convolution over stacked operands",),
-        in_place=0,
+        elementwise=True,
     )

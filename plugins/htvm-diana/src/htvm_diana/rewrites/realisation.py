@@ -23,7 +23,7 @@ class Realisation:
         shift: 0..31.
         relu: Whether negative results become 0.
         rewrites: What was done to the layer, for people.
-        in_place: Index of an input whose buffer the output may take over, or None.
+        elementwise: Whether each byte of the output depends on the inputs' bytes of its place only.
     """
 
     problem: Problem
@@ -34,4 +34,4 @@ class Realisation:
     shift: int
     relu: bool = False
     rewrites: tuple[str, ...] = ()
-    in_place: int | None = None
+    elementwise: bool = False
