@@ -1,6 +1,6 @@
-"""Helpers of these tests, importable by name."""
+"""Helpers of these tests and of the emulator's, importable by name."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "emulator")]

@@ -33,6 +33,8 @@ class Walk:
 
     def transfers(self, chunk, count, main_stride, local_stride):
         """One transfer if the strides allow, else one for each chunk."""
+        if chunk == main_stride == local_stride:
+            return self.transfer(chunk * count, 1)
         if count == 1 or max(main_stride, local_stride) <= self.core.dma_stride_max_bytes:
             return self.transfer(chunk, count)
         return count * self.transfer(chunk, 1)

@@ -103,11 +103,13 @@ def _load_rows(core: Core, problem: Problem, rows: Span, origin: int, shares: li
             <= planes.size_bytes
         )
         together = _one_call(core, channels, planes.plane_stride_bytes, length)
+        joined = ~spans & np.equal(length, planes.plane_stride_bytes)
+        single = spans | joined
         parts.append(
             Bursts(
-                chunk_bytes=np.where(spans, span, length),
-                count=np.where(spans | ~together, 1, channels),
-                calls=np.where(spans | together, 1, channels),
+                chunk_bytes=np.where(joined, channels * length, np.where(spans, span, length)),
+                count=np.where(single | ~together, 1, channels),
+                calls=np.where(single | together, 1, channels),
                 by_row=together,
                 legal=np.where(spans, inside, ~beyond | np.greater(first, 0)),
             )
