@@ -39,3 +39,12 @@ def official_int8() -> dict[str, Path]:
     """The official int8 networks by short name."""
     folder = models_folder()
     return {name: folder / name / file for name, file in OFFICIAL_INT8.items()}
+
+
+def integer_forms() -> dict[str, Path]:
+    """The networks whose arithmetic a shift-only engine takes as it is, by short name."""
+    folder = models_folder()
+    files = {path.parent.name: path for path in sorted(folder.glob("*/*_diana_ql.onnx"))}
+    if not files:
+        raise UsageError("no integer networks", seen=str(folder), accepted="*/*_diana_ql.onnx")
+    return files

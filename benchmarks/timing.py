@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
-from time import perf_counter
+from time import thread_time
 
 ROUNDS = 9
 SECONDS_A_TURN = 0.05
@@ -29,7 +29,8 @@ def interleaved(contenders: Mapping[str, Contender]) -> dict[str, list[float]]:
     """Seconds a call, by contender: the median of each of its turns, turns taken in rotation.
 
     Whatever slows the machine down for a while slows all contenders down alike, so ratios within
-    a round stay meaningful.
+    a round stay meaningful. Seconds are the thread's own: on a busy machine long calls are
+    interrupted more often than short ones, which would flatter the fastest.
     """
     for contender in contenders.values():
         _calls(contender, _WARM_UP_CALLS)
@@ -47,8 +48,8 @@ def ratio(slower: list[float], faster: list[float]) -> float:
 
 def _turn(contender: Contender) -> float:
     seconds: list[float] = []
-    end = perf_counter() + SECONDS_A_TURN
-    while not seconds or perf_counter() < end:
+    end = thread_time() + SECONDS_A_TURN
+    while not seconds or thread_time() < end:
         seconds += _calls(contender, 1)
     return median(seconds)
 
@@ -57,7 +58,7 @@ def _calls(contender: Contender, count: int) -> list[float]:
     seconds = []
     for _ in range(count):
         contender.prepare()
-        start = perf_counter()
+        start = thread_time()
         contender.call()
-        seconds.append(perf_counter() - start)
+        seconds.append(thread_time() - start)
     return seconds
