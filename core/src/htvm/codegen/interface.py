@@ -54,7 +54,10 @@ class Port:
     def scale(self) -> str:
         """Real value of one step as a C literal; empty if it is unknown or per channel."""
         found = self.tensor.quantization
-        return f"{found.scale[0]:.9g}" if found and len(found.scale) == 1 else ""
+        if found is None or len(found.scale) != 1:
+            return ""
+        digits = f"{found.scale[0]:.9g}"
+        return f"{digits}f" if set(digits) & set(".e") else f"{digits}.0f"
 
     @property
     def zero_point(self) -> int:

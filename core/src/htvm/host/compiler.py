@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ SANITIZE = (
     "-fno-omit-frame-pointer",
 )
 _INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.MULTILINE)
+KEEP_SECONDS = 30 * 24 * 3600
+"""Objects not used for so long are removed from the cache."""
 _HINT = "sudo apt-get install gcc, or: pip install 'htvm-core[cc]'"
 
 
@@ -120,10 +123,12 @@ class Build:
     include_dirs: tuple[str, ...]
     sanitize: bool = False
 
-    @property
-    def flags(self) -> tuple[str, ...]:
+    def flags(self, compiler: Compiler) -> tuple[str, ...]:
         """Compiler flags."""
-        return (*FLAGS, *(SANITIZE if self.sanitize else ()))
+        if not self.sanitize:
+            return FLAGS
+        shared = ("-shared-libasan",) if "clang" in compiler.version else ()
+        return (*FLAGS, *SANITIZE, *shared)
 
 
 def build_library(build: Build, compiler: Compiler) -> Path:
@@ -132,14 +137,16 @@ def build_library(build: Build, compiler: Compiler) -> Path:
     Raises:
         ToolError: E503 the compiler failed, E504 the cache cannot be written.
     """
-    common = (*compiler.command, compiler.version, *build.flags)
+    common = (*compiler.command, compiler.version, *build.flags(compiler))
     keys = [_digest((*common, path, *_flat(_reached(build.files, path)))) for path in build.sources]
     cache = cache_folder() / "objects"
     library = cache / f"{_digest((*common, *keys))}.so"
     if library.exists():
+        library.touch()
         return library
     try:
         cache.mkdir(parents=True, exist_ok=True)
+        _forget_old(cache)
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
             _build(build, compiler, Path(scratch), keys, library)
     except OSError as error:
@@ -150,6 +157,13 @@ def build_library(build: Build, compiler: Compiler) -> Path:
             hint="set HTVM_CACHE to a folder that can be written",
         ) from error
     return library
+
+
+def _forget_old(cache: Path) -> None:
+    limit = time.time() - KEEP_SECONDS
+    for file in cache.iterdir():
+        if file.suffix in {".o", ".so"} and file.stat().st_mtime < limit:
+            file.unlink(missing_ok=True)
 
 
 def _build(
@@ -165,14 +179,14 @@ def _build(
     def compile_one(source: str, target: Path) -> None:
         if not target.exists():
             fresh = folder / target.name
-            flags = [*build.flags, *includes, "-c", source, "-o", fresh.name]
+            flags = [*build.flags(compiler), *includes, "-c", source, "-o", fresh.name]
             _run([*compiler.command, *flags], folder)
             fresh.replace(target)
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         list(pool.map(compile_one, build.sources, objects))
     fresh = folder / library.name
-    link = ["-shared", *build.flags, *map(str, objects), "-o", fresh.name, "-lm"]
+    link = ["-shared", *build.flags(compiler), *map(str, objects), "-o", fresh.name, "-lm"]
     _run([*compiler.command, *link], folder)
     fresh.replace(library)
 

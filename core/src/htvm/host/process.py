@@ -126,14 +126,18 @@ def _environment(compiler: Compiler, *, sanitize: bool) -> Mapping[str, str]:
         return os.environ
     return {
         **os.environ,
-        "LD_PRELOAD": _sanitizer_runtime(compiler),
+        "LD_PRELOAD": sanitizer_runtime(compiler),
         "ASAN_OPTIONS": "detect_leaks=0:handle_segv=1:abort_on_error=0:exitcode=99",
         "UBSAN_OPTIONS": "print_stacktrace=0",
     }
 
 
-def _sanitizer_runtime(compiler: Compiler) -> str:
-    """The library that has to be loaded before Python for a sanitized library to load."""
+def sanitizer_runtime(compiler: Compiler) -> str:
+    """The library that has to be loaded before Python for a sanitized library to load.
+
+    Raises:
+        ToolError: E506, the compiler comes without it.
+    """
     for name in ("libasan.so", "libclang_rt.asan-x86_64.so", "libclang_rt.asan.so"):
         command = [*compiler.command, f"-print-file-name={name}"]
         found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

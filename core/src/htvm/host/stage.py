@@ -12,7 +12,7 @@ from htvm.deployment import VerifyOptions
 from htvm.errors import MismatchError
 from htvm.host.compare import Bytes, Compared, Dump, compare, dumps, ends, totals
 from htvm.host.compiler import Compiler, build_library
-from htvm.host.process import Answer, Worker, worker
+from htvm.host.process import Answer, Worker, sanitizer_runtime, worker
 from htvm.host.result import Divergence, Verification
 from htvm.host.samples import Batch, Samples, batches, samples
 from htvm.host.shim import sizes, verification_build
@@ -47,6 +47,8 @@ def verify(
     """
     graph = schedule.dispatch.graph
     groups = samples(graph, options)
+    if options.sanitize:
+        sanitizer_runtime(compiler)
     build = verification_build(schedule, memory, project, sanitize=options.sanitize)
     library = build_library(build, compiler)
     tally = _Tally(found=dumps(schedule.dispatch), ends=ends(schedule.dispatch))

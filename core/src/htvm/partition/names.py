@@ -49,8 +49,10 @@ def node_names(graph: Graph) -> Mapping[str, str]:
 def _wanted(node: Node) -> str:
     """A name not yet unique: the source node's that the node is called after, if it is one's.
 
-    TFLite joins what it fused by semicolons, the product last.
+    TFLite joins the names of what it fused by semicolons; the last one tells most, unless it is
+    that of a variable.
     """
     known = [name for name in node.source if node.name.startswith(name)]
     text = max(known, key=len, default=node.name)
-    return identifier(text.rpartition(";")[2] or text, fallback=node.op.kind)
+    parts = [part for part in text.split(";") if part and "ReadVariableOp" not in part]
+    return identifier(parts[-1] if parts else text, fallback=node.op.kind)

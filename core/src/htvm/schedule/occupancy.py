@@ -53,13 +53,15 @@ class Claim:
 class Occupancy:
     """Byte states by memory or, outside scratchpads, by buffer.
 
-    Buffers of one scratchpad share its flags, so buffers laid over each other are seen to be.
+    Buffers of one scratchpad share its flags, so buffers laid over each other are seen to be:
+    each byte knows through which buffer it was last written.
     """
 
     buffers: Mapping[str, Buffer]
     memories: Mapping[str, Memory]
     _states: dict[str, Flags] = field(default_factory=dict)
     _readers: dict[str, Flags] = field(default_factory=dict)
+    _owners: dict[str, Flags] = field(default_factory=dict)
     _writes: Flags | None = None
 
     def __post_init__(self) -> None:
@@ -70,6 +72,7 @@ class Occupancy:
             state = READY if buffer.role in {"input", "constant"} else EMPTY
             self._states.setdefault(key, np.full(size, state, dtype=np.uint8))
             self._readers.setdefault(key, np.zeros(size, dtype=np.uint8))
+            self._owners.setdefault(key, np.zeros(size, dtype=np.uint8))
         if "out" in self.buffers:
             self._writes = np.zeros(self.buffers["out"].size_bytes, dtype=np.uint8)
 
@@ -93,12 +96,16 @@ class Occupancy:
         reads, writes = tuple(reads), tuple(writes)
         fault = next(filter(None, (self._range_fault(span) for span in (*reads, *writes))), None)
         fault = fault or next(filter(None, map(self._read_fault, reads)), None)
-        fault = fault or next(filter(None, map(self._write_fault, writes)), None)
         if fault is None:
             for span in reads:
                 self._view(self._readers, span)[...] += 1
+            own = {span.buffer for span in reads}
+            faults = (self._write_fault(span, in_place=span.buffer in own) for span in writes)
+            fault = next(filter(None, faults), None)
+        if fault is None:
             for span in writes:
                 self._view(self._states, span)[...] = LANDING
+                self._view(self._owners, span)[...] = self._number(span)
                 self._count(span)
         return fault
 
@@ -133,12 +140,20 @@ class Occupancy:
             return f"reads bytes of {span.buffer} that are still being written"
         if (states == EMPTY).any():
             return f"reads bytes of {span.buffer} that were never written"
+        local = self.buffers[span.buffer].role == "local"
+        if local and (self._view(self._owners, span) != self._number(span)).any():
+            return f"reads bytes of {span.buffer} that another buffer has overwritten"
         return None
 
-    def _write_fault(self, span: Span) -> str | None:
+    def _number(self, span: Span) -> int:
+        """A number for a buffer; 1 to 255 tell neighbours apart."""
+        return [*self.buffers].index(span.buffer) % 255 + 1
+
+    def _write_fault(self, span: Span, *, in_place: bool) -> str | None:
+        """What is wrong with writing; a step may overwrite what it reads, under the same name."""
         if (self._view(self._states, span) == LANDING).any():
             return f"writes bytes of {span.buffer} that are still being written"
-        if self._view(self._readers, span).any():
+        if not in_place and self._view(self._readers, span).any():
             return f"writes bytes of {span.buffer} that are still being read"
         if self.buffers[span.buffer].role in {"input", "constant"}:
             return f"writes to {span.buffer}, which it may only read"
