@@ -64,7 +64,7 @@ class Runtime:
         emulation: File name -> text of the C emulation, compiled for verification only.
         device: File name -> text of the implementation for the chip.
         begin: C statement at the start of every inference. ``{regions}`` and ``{count}`` stand for
-            an array of ``htvm_region`` and its length: the memory accelerators may touch.
+            an array of ``htvm_region`` and its length: what accelerators may read and write.
         end: C statement at the end of every inference.
         cycles: Name of a ``uint64_t (void)`` function of the emulation that returns the cycles
             counted so far from the work really executed; empty if there is none.
