@@ -11,15 +11,15 @@ def kinds(graph):
 
 
 CONVOLUTIONS = {
-    "plain": (dict(), (1, 3, 9, 8), (4, 3, 3, 3)),
-    "padded": (dict(pads=[1, 1, 1, 1]), (1, 3, 9, 8), (4, 3, 3, 3)),
-    "asymmetric": (dict(pads=[0, 0, 1, 2], strides=[2, 2]), (1, 3, 9, 8), (4, 3, 3, 3)),
-    "depthwise": (dict(group=4, pads=[1, 1, 1, 1]), (1, 4, 9, 8), (4, 1, 3, 3)),
-    "grouped": (dict(group=2), (1, 4, 9, 8), (6, 2, 3, 3)),
-    "dilated": (dict(dilations=[2, 2]), (1, 3, 9, 8), (4, 3, 3, 3)),
-    "same_upper": (dict(auto_pad="SAME_UPPER", strides=[2, 2]), (1, 3, 9, 8), (4, 3, 3, 3)),
-    "same_lower": (dict(auto_pad="SAME_LOWER", strides=[2, 1]), (1, 3, 9, 8), (4, 3, 2, 3)),
-    "one_dimension": (dict(pads=[1, 1], strides=[2]), (1, 3, 11), (4, 3, 3)),
+    "plain": ({}, (1, 3, 9, 8), (4, 3, 3, 3)),
+    "padded": ({"pads": [1, 1, 1, 1]}, (1, 3, 9, 8), (4, 3, 3, 3)),
+    "asymmetric": ({"pads": [0, 0, 1, 2], "strides": [2, 2]}, (1, 3, 9, 8), (4, 3, 3, 3)),
+    "depthwise": ({"group": 4, "pads": [1, 1, 1, 1]}, (1, 4, 9, 8), (4, 1, 3, 3)),
+    "grouped": ({"group": 2}, (1, 4, 9, 8), (6, 2, 3, 3)),
+    "dilated": ({"dilations": [2, 2]}, (1, 3, 9, 8), (4, 3, 3, 3)),
+    "same_upper": ({"auto_pad": "SAME_UPPER", "strides": [2, 2]}, (1, 3, 9, 8), (4, 3, 3, 3)),
+    "same_lower": ({"auto_pad": "SAME_LOWER", "strides": [2, 1]}, (1, 3, 9, 8), (4, 3, 2, 3)),
+    "one_dimension": ({"pads": [1, 1], "strides": [2]}, (1, 3, 11), (4, 3, 3)),
 }
 
 
@@ -112,18 +112,18 @@ def test_residual_of_two_convolutions(net, agree):
 
 
 POOLS = {
-    "average": ("AveragePool", dict(kernel_shape=[2, 2], strides=[2, 2])),
+    "average": ("AveragePool", {"kernel_shape": [2, 2], "strides": [2, 2]}),
     "average_padded": (
         "AveragePool",
-        dict(kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1),
+        {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "count_include_pad": 1},
     ),
-    "average_counted": ("AveragePool", dict(kernel_shape=[3, 3], pads=[1, 1, 1, 1])),
-    "average_ceil": ("AveragePool", dict(kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)),
+    "average_counted": ("AveragePool", {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}),
+    "average_ceil": ("AveragePool", {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}),
     "global_average": ("GlobalAveragePool", {}),
-    "mean": ("ReduceMean", dict(axes=[2, 3], keepdims=0)),
-    "mean_of_rows": ("ReduceMean", dict(axes=[-1], keepdims=1)),
-    "max": ("MaxPool", dict(kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 1, 1])),
-    "max_ceil": ("MaxPool", dict(kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)),
+    "mean": ("ReduceMean", {"axes": [2, 3], "keepdims": 0}),
+    "mean_of_rows": ("ReduceMean", {"axes": [-1], "keepdims": 1}),
+    "max": ("MaxPool", {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 1, 1]}),
+    "max_ceil": ("MaxPool", {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}),
     "global_max": ("GlobalMaxPool", {}),
 }
 
@@ -147,8 +147,8 @@ UNARY = {
     "Sigmoid": {},
     "Tanh": {},
     "Relu": {},
-    "LeakyRelu": dict(alpha=0.1),
-    "Elu": dict(alpha=0.7),
+    "LeakyRelu": {"alpha": 0.1},
+    "Elu": {"alpha": 0.7},
     "Selu": {},
     "HardSigmoid": {},
     "HardSwish": {},

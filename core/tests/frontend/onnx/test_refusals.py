@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import onnx
 import pytest
@@ -274,7 +272,7 @@ def test_external_data_stays_inside_the_folder(net, tmp_path, location):
     n.folder = tmp_path / "inner"
     n.folder.mkdir()
     (tmp_path / "secret.bin").write_bytes(b"\1" * 4096)
-    os.symlink(tmp_path / "secret.bin", n.folder / "link.bin")
+    (n.folder / "link.bin").symlink_to(tmp_path / "secret.bin")
     error = refusal(edited(n, quantised(n), external(location)))
     assert (error.code, error.exit_code) == ("E105", 2)
     assert isinstance(error, UsageError)
