@@ -70,7 +70,7 @@ def tvm_default(graph: Graph, folder: Path) -> Runner:
 
 def tflite_micro(path: Path) -> Runner:
     """TFLite's interpreter for microcontrollers, as its wheel was built."""
-    from tflite_micro.python.tflite_micro import runtime  # noqa: PLC0415  loads its own library
+    from tflite_micro.python.tflite_micro import runtime
 
     interpreter = runtime.Interpreter.from_file(str(path))
     # The interpreter reuses its input's memory while it runs, so it is set before every run.
