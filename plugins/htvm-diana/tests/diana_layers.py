@@ -355,8 +355,11 @@ def _main(cases):
         head = ", ".join([*names, "int8_t *out", "const uint8_t *weights"])
         call = ", ".join([*(f"in[{index}]" for index in range(count)), "out", "weights"])
         body = "\n".join("  " + line for line in case.code.body.split("\n"))
+        unused = " ".join(
+            f"(void){name};" for name in ["weights", *(f"in{i}" for i in range(count))]
+        )
         functions.append(
-            f"static void layer{number}({head}) {{\n  (void)weights;\n{body}\n}}\n"
+            f"static void layer{number}({head}) {{\n  {unused}\n{body}\n}}\n"
             f"static void wrap{number}(int8_t *const *in, int8_t *out, const uint8_t *weights) "
             f"{{ layer{number}({call}); }}"
         )

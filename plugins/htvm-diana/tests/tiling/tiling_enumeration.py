@@ -90,8 +90,9 @@ class Walk:
             ]
             if any(end > x.size_bytes for end, x in zip(ends, p.inputs, strict=True)):
                 return None
-            total = up((sum(shares) - 1) * stride + r1 * pitch, UNIT)
-            return sum(self.transfer(s, 1) for s in size), total
+            bases = [sum(shares[:index]) * stride for index in range(len(shares))]
+            taken = max(base + s for base, s in zip(bases, size, strict=True))
+            return sum(self.transfer(s, 1) for s in size), taken
         for top in (r0, r0 - 1):
             chunk = up((r1 - top) * pitch, UNIT)
             fits = all(
