@@ -36,6 +36,23 @@ def test_convolutions_equal_onnxruntime(net, agree, case, dtype):
     assert isinstance(graph.nodes[-1].op, requant.FloatRequant | ops.Reshape)
 
 
+def test_unsigned_weights_with_a_zero_point(net, agree):
+    n = net()
+    x = n.qdq(n.input("x", (1, 3, 9, 8)), 0.02, 7, "uint8")
+    y = n.op("Conv", x, n.weights(4, 3, 3, 3, dtype="uint8"), pads=[1, 1, 1, 1])
+    graph = agree(n, n.q(y, 0.07, 100, "uint8"))
+    assert graph.nodes[1].op.weight_zero_point == 128
+
+
+def test_a_pad_before_a_convolution_joins_it(net, agree):
+    n = net()
+    x = n.qdq(n.input("x", (1, 3, 9, 8)), 0.02, 7)
+    x = n.op("Pad", x, n.const([0, 0, 0, 0, 0, 0, 1, 1], "int64"))
+    y = n.op("Conv", n.qdq(x, 0.02, 7), n.weights(4, 3, 3, 3), strides=[2, 2])
+    graph = agree(n, n.q(y, 0.05, 3))
+    assert kinds(graph) == ["quantize", "conv2d", "floatrequant"]
+
+
 @pytest.mark.parametrize(
     ("activation", "zero", "bounds"),
     [
