@@ -17,6 +17,7 @@ from htvm.ir.graph import Graph, Node, Origin
 from htvm.ir.layout import Axis, Layout, channels_last, row_major, strided
 from htvm.ir.tensor import Array, Quantization, Tensor, constant
 from htvm.target.base import API_VERSION, Target
+from htvm.target.check import Check
 from htvm.target.hardware import Engine, Hardware, Memory
 from htvm.target.layer import Cost, Layer, Offers, Tiling
 from htvm.target.pattern import (
@@ -29,7 +30,7 @@ from htvm.target.pattern import (
     Template,
 )
 from htvm.target.program import Buffer, Launch, Program, Span, Step, Tile, Transfer, Wait
-from htvm.target.source import Check, Constant, LayerCode, Runtime
+from htvm.target.source import Constant, LayerCode, Runtime
 from htvm.target.toml import load_hardware
 from htvm.tvm.tail import TailCode, lower_tail
 

@@ -12,11 +12,12 @@ import pluggy
 
 from htvm.ir.dtype import DType
 from htvm.ir.layout import Layout
+from htvm.target.check import Check
 from htvm.target.hardware import Hardware
 from htvm.target.layer import Cost, Layer, Offers, Tiling
 from htvm.target.pattern import Pattern
 from htvm.target.program import Program
-from htvm.target.source import Check, Constant, LayerCode, Runtime
+from htvm.target.source import Constant, LayerCode, Runtime
 
 PROJECT = "htvm"
 hookspec = pluggy.HookspecMarker(PROJECT)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from htvm.errors import InternalError, ToolError
 from htvm.ir import ops
-from htvm.tvm import load
+from htvm.tvm import pins
 from htvm.tvm.expressions import float32, integer
 from htvm.tvm.names import Names, identifier
 from htvm.tvm.tail import lower_tail
@@ -109,11 +109,11 @@ def test_importing_tvm_keeps_the_exception_hook():
 
 
 def test_another_tvm_is_refused_with_the_command_that_helps(monkeypatch):
-    installed = {**load.PINS, "apache-tvm-ffi": "0.1.15.post2"}
-    monkeypatch.setattr(load, "version", installed.__getitem__)
+    installed = {**pins.PINS, "apache-tvm-ffi": "0.1.15.post2"}
+    monkeypatch.setattr(pins, "version", installed.__getitem__)
 
     with pytest.raises(ToolError) as caught:
-        load.check_versions()
+        pins.check_versions()
 
     assert "apache-tvm-ffi 0.1.15.post2" in caught.value.seen
     assert "pip install apache-tvm==0.27.0.post1 apache-tvm-ffi==0.1.14.post1" in caught.value.hint

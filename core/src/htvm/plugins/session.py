@@ -16,11 +16,12 @@ from htvm.plugins.listing import TargetInfo
 from htvm.plugins.loading import find_target, load_target
 from htvm.plugins.settings import apply_settings
 from htvm.target.base import Target
+from htvm.target.check import Check
 from htvm.target.hardware import Hardware
 from htvm.target.layer import Cost, Layer, Offers, Tiling
 from htvm.target.pattern import Pattern
 from htvm.target.program import Program
-from htvm.target.source import Check, Constant, LayerCode, Runtime
+from htvm.target.source import Constant, LayerCode, Runtime
 
 Result = TypeVar("Result")
 ConvertArgs = tuple[tuple[int, ...], DType, Layout, Layout]

@@ -81,20 +81,3 @@ class Runtime:
     cycles: str = ""
     error: str = ""
     device_flags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One finding of ``htvm doctor``.
-
-    Attributes:
-        name: What was looked at.
-        ok: Whether it is fine.
-        detail: What was found.
-        hint: What to do when it is not fine.
-    """
-
-    name: str
-    ok: bool
-    detail: str
-    hint: str = ""

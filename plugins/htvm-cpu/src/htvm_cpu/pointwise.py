@@ -78,7 +78,7 @@ def _along(node: Node, output: Tensor, indices: Indices) -> str:
 def _constant(tensor: Tensor, indices: Indices, writer: Writer) -> Value:
     """An element of a constant operand, broadcast to ``indices``."""
     if tensor.value is None:
-        raise InternalError(f"tensor {tensor.name} is not at hand", code="E642")
+        raise InternalError(f"tensor {tensor.name} is not at hand")
     lo, hi = float(tensor.value.min()), float(tensor.value.max())
     is_float = tensor.dtype is DType.FLOAT32
     if np.all(tensor.value == tensor.value.flat[0]):
@@ -120,7 +120,7 @@ def _apply(
             scale = _scale(op.scale, channel, writer)
             text = f"(float)({plus(value.text, -op.zero_point)}) * {scale}"
             return _real(text, writer)
-    raise InternalError(f"no C for element-wise op {type(op).__name__}", code="E642")
+    raise InternalError(f"no C for element-wise op {type(op).__name__}")
 
 
 def _real(text: str, writer: Writer) -> Value:

@@ -59,7 +59,7 @@ def pool_of(layer: Layer) -> Pool:
                 lo=op.lo,
                 hi=op.hi,
             )
-    raise InternalError(f"{type(op).__name__} is no pool", code="E643")
+    raise InternalError(f"{type(op).__name__} is no pool")
 
 
 def _image(layer: Layer) -> tuple[int, int, int, int]:

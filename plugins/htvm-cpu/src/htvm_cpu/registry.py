@@ -50,7 +50,7 @@ def kernel_of(layer: Layer) -> Kernel:
         return elementwise.KERNEL
     kernel = _KERNELS.get(type(first.op))
     if kernel is None:
-        raise InternalError(f"no kernel for {first.op.kind}", code="E646", seen=layer.name)
+        raise InternalError(f"no kernel for {first.op.kind}", seen=layer.name)
     if isinstance(first.op, ops.Conv2d) and depthwise.takes(layer):
         return depthwise.KERNEL
     return kernel

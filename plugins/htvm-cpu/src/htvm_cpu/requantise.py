@@ -41,7 +41,7 @@ def requantise(
         case requant.FloatRequant():
             text = _float(op, value, channel, writer, host)
         case _:
-            raise InternalError(f"no C for requantisation {type(op).__name__}", code="E641")
+            raise InternalError(f"no C for requantisation {type(op).__name__}")
     return Value(text=writer.let(text), lo=op.lo, hi=op.hi)
 
 

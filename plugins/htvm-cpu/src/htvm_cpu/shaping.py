@@ -70,7 +70,7 @@ def _copies(layer: Layer, tiling: Tiling) -> list[tuple[str, Copy]]:
             return [("in0", box)]
         case ops.Concat(axis=axis):
             return _joined(layer, tiling, numbers, axis % len(layer.output.shape))
-    raise InternalError(f"{type(node.op).__name__} is no copy", code="E645")
+    raise InternalError(f"{type(node.op).__name__} is no copy")
 
 
 def _joined(

@@ -56,7 +56,7 @@ def _form(layer: Layer, writer: Writer) -> Form:
             )
         case ops.QLinearSoftmax():
             return _qlinear(op, layer, rank, writer)
-    raise InternalError(f"{type(op).__name__} is no softmax", code="E644")
+    raise InternalError(f"{type(op).__name__} is no softmax")
 
 
 def _tflite(op: ops.SoftmaxTflite, rank: int, writer: Writer) -> Form:

@@ -98,7 +98,7 @@ def folded(layer: Layer, hardware: Hardware) -> Folded | Unfoldable:
     capture = "conv" if "conv" in layer.captures else "dense"
     weights, op = layer.constant(capture, 1), layer.op("requant")
     if weights is None or not isinstance(op, requant.ShiftRequant):
-        raise InternalError(f"{layer.name} passed a pattern it must not", code="E002")
+        raise InternalError(f"{layer.name} passed a pattern it must not")
     limit = hardware.engines["digital"].integer("shift_max")
     return fold(weights, layer.constant(capture, 2), op, limit)
 
@@ -183,7 +183,7 @@ def transposed(form: Convolution) -> Convolution:
 def _foldable(layer: Layer, hardware: Hardware) -> Folded:
     core = folded(layer, hardware)
     if isinstance(core, Unfoldable):
-        raise InternalError(f"{layer.name}: {core.seen}", code="E002")
+        raise InternalError(f"{layer.name}: {core.seen}")
     return core
 
 

@@ -63,7 +63,7 @@ def own(tiling: Tiling) -> DianaTiling:
         InternalError: Another plug-in made it.
     """
     if not isinstance(tiling, DianaTiling):
-        raise InternalError("a tiling of another target reached the digital core", code="E002")
+        raise InternalError("a tiling of another target reached the digital core")
     return tiling
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import platform
 import sys
-from importlib import metadata
 
 import click
 
 from htvm.cli import console, options
 from htvm.errors import HtvmError
-from htvm.target.source import Check
+from htvm.target.check import Check
 
 _EXIT_FOUND_FAULTS = 6
 
@@ -46,14 +45,11 @@ def _python() -> Check:
 
 
 def _packages() -> list[Check]:
-    from htvm.tvm.load import PINS
+    from htvm.tvm.pins import PINS, installed
 
     checks = []
     for name, wanted in PINS.items():
-        try:
-            seen = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            seen = "not installed"
+        seen = installed(name)
         checks.append(
             Check(name=name, ok=seen == wanted, detail=seen, hint=f"pip install {name}=={wanted}")
         )

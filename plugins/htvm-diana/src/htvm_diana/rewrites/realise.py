@@ -19,7 +19,7 @@ def realisations(layer: Layer, offers: Offers, hardware: Hardware) -> tuple[Real
     if "add" in layer.captures:
         sums = forms.addition(layer, hardware)
         if isinstance(sums, str):
-            raise InternalError(f"{layer.name}: {sums}", code="E002")
+            raise InternalError(f"{layer.name}: {sums}")
         return tuple(added(sums, layer, offers))
     core = hardware.engines["digital"]
     return tuple(convolved(forms.convolution(layer, hardware), offers, core, limit))
