@@ -1,8 +1,12 @@
 """One-layer networks, and a batch of layers run on the emulation in one sanitised program."""
 
+import atexit
+import shutil
 import struct
 import subprocess
+import tempfile
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -309,15 +313,26 @@ int main(int argc, char **argv) {
 """
 
 
-def run(cases, folder, *, chip=None, flags=SANITIZE, compiler="cc"):
-    """Run every case; gives (cycles, error, output tensor) for each."""
-    folder.mkdir(parents=True, exist_ok=True)
-    sources = {**runtime.headers(), **runtime.emulation(chip), "main.c": _main(cases)}
+@cache
+def emulation(chip, flags, compiler):
+    """Folder of headers and objects of the emulation, built once for each way of building it."""
+    folder = Path(tempfile.mkdtemp(prefix="htvm-diana-"))
+    atexit.register(shutil.rmtree, folder)
+    sources = {**runtime.headers(), **runtime.emulation(chip)}
     for name, text in sources.items():
         (folder / name).write_text(text, encoding="utf-8")
-    program = folder / "program"
-    files = [str(folder / name) for name in sources if name.endswith(".c")]
-    subprocess.run([compiler, *STRICT, *flags, *files, "-o", str(program)], check=True)
+    files = [name for name in sources if name.endswith(".c")]
+    subprocess.run([compiler, *STRICT, *flags, "-c", *files], check=True, cwd=folder)
+    return folder
+
+
+def run(cases, folder, *, chip=None, flags=SANITIZE, compiler="cc"):
+    """Run every case; gives (cycles, error, output tensor) for each."""
+    built = emulation(chip, flags, compiler)
+    main, program = folder / "main.c", folder / "program"
+    main.write_text(_main(cases), encoding="utf-8")
+    files = [f"-I{built}", main, *sorted(built.glob("*.o")), "-o", program]
+    subprocess.run([compiler, *STRICT, *flags, *files], check=True)
     data = b"".join(part.tobytes() for case in cases for part in case.buffers())
     (folder / "in.bin").write_bytes(data)
     subprocess.run([program, folder / "in.bin", folder / "out.bin"], check=True)
