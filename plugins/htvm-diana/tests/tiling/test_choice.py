@@ -89,8 +89,8 @@ def test_depthwise_holds_fifteen_planes_of_garbage():
             conv(8, 8, 64, 64),
             replace(CORE, l1_bytes=2300),
             "l1",
-            "the smallest legal tile (K=8, 1 rows, 32 columns of output) needs 2304 bytes of L1, "
-            "it has 2300",
+            "the smallest legal tile (K=8, output rows 1, output columns 32) needs 2304 bytes "
+            "of L1, it has 2300",
         ),
         (
             Problem(kind="dense", inputs=(vector(5000),), output=vector(10)),

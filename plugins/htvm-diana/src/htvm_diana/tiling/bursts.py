@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -94,34 +95,50 @@ def _load_rows(core: Core, problem: Problem, rows: Span, origin: int, shares: li
     spans = _spannable(problem) & np.equal(first, 0) & np.equal(end, operand.rows)
     start = np.where(beyond & ~spans, np.maximum(np.subtract(first, 1), 0), first)
     length = _round_up_chunk(np.subtract(end, start) * pitch)
-    parts = []
-    for planes, channels in zip(problem.inputs, shares, strict=True):
-        everything = np.subtract(channels, 1) * stride + operand.rows * pitch
-        span = _round_up_chunk(everything)
-        inside = (
-            planes.offset_bytes + origin + (planes.channels - channels) * stride + span
-            <= planes.size_bytes
-        )
-        together = _one_call(core, channels, planes.plane_stride_bytes, length)
-        joined = ~spans & np.equal(length, planes.plane_stride_bytes)
-        single = spans | joined
-        parts.append(
-            Bursts(
-                chunk_bytes=np.where(joined, channels * length, np.where(spans, span, length)),
-                count=np.where(single | ~together, 1, channels),
-                calls=np.where(single | together, 1, channels),
-                by_row=together,
-                legal=np.where(spans, inside, ~beyond | np.greater(first, 0)),
-            )
-        )
-    total = sum(shares)
-    whole = _round_up_chunk(np.subtract(total, 1) * stride + operand.rows * pitch)
+    legal = ~beyond | np.greater(first, 0)
+    operands = list(zip(problem.inputs, shares, strict=True))
+    whole = [_all_rows(planes, channels, origin) for planes, channels in operands]
+    apart = [_rows(core, planes, channels, length, legal) for planes, channels in operands]
+    bases = [np.multiply(before, stride) for before in accumulate(shares[:-1], initial=0)]
+    ends = [base + part.chunk_bytes for base, part in zip(bases, whole, strict=True)]
     return Load(
         start=start,
         row_pitch_bytes=pitch,
         channel_bytes=np.where(spans, stride, length),
-        local_bytes=np.where(spans, whole, total * length),
-        bursts=tuple(parts),
+        local_bytes=np.where(spans, reduce(np.maximum, ends), sum(shares) * length),
+        bursts=tuple(_either(spans, *pair) for pair in zip(whole, apart, strict=True)),
+    )
+
+
+def _all_rows(planes: Planes, channels: Any, origin: int) -> Bursts:
+    """Whole planes, the last ones of the operand, as one chunk."""
+    exact = np.subtract(channels, 1) * planes.plane_stride_bytes
+    chunk = _round_up_chunk(exact + planes.rows * planes.row_pitch_bytes)
+    before = (planes.channels - channels) * planes.plane_stride_bytes
+    inside = planes.offset_bytes + origin + before + chunk <= planes.size_bytes
+    return Bursts(chunk_bytes=chunk, count=1, calls=1, by_row=True, legal=inside)
+
+
+def _rows(core: Core, planes: Planes, channels: Any, length: Any, legal: Any) -> Bursts:
+    """The same rows of every plane; chunks that touch are one."""
+    touch = np.equal(length, planes.plane_stride_bytes)
+    together = _one_call(core, channels, planes.plane_stride_bytes, length)
+    return Bursts(
+        chunk_bytes=np.where(touch, channels * length, length),
+        count=np.where(touch | ~together, 1, channels),
+        calls=np.where(touch | together, 1, channels),
+        by_row=together,
+        legal=legal,
+    )
+
+
+def _either(condition: Any, one: Bursts, other: Bursts) -> Bursts:
+    return Bursts(
+        chunk_bytes=np.where(condition, one.chunk_bytes, other.chunk_bytes),
+        count=np.where(condition, one.count, other.count),
+        calls=np.where(condition, one.calls, other.calls),
+        by_row=np.where(condition, one.by_row, other.by_row),
+        legal=np.where(condition, one.legal, other.legal),
     )
 
 
@@ -162,20 +179,18 @@ def store(core: Core, planes: Planes, span: Span, columns: Columns, outputs: Any
     rows, pitch, stride = planes.rows, planes.row_pitch_bytes, planes.plane_stride_bytes
     exact = np.subtract(end, start) * pitch
     length = _round_up_chunk(exact)
-    spans = np.equal(exact, rows * pitch) & planes.packed
-    length_all = _round_up_chunk(np.multiply(outputs, stride))
-    all_end = planes.offset_bytes + np.subtract(planes.channels, outputs) * stride + length_all
     gap = stride - rows * pitch >= CHUNK_BYTES // 2
     slack = _last_byte(planes, rows) + CHUNK_BYTES // 2 <= planes.size_bytes
-    free = np.equal(end, rows) & gap & slack
     together = _one_call(core, outputs, stride, exact)
-    return Bursts(
-        chunk_bytes=np.where(spans, length_all, length),
-        count=np.where(spans | ~together, 1, outputs),
-        calls=np.where(spans | together, 1, outputs),
+    apart = Bursts(
+        chunk_bytes=length,
+        count=np.where(together, outputs, 1),
+        calls=np.where(together, 1, outputs),
         by_row=together,
-        legal=np.where(spans, all_end <= planes.size_bytes, np.equal(length, exact) | free),
+        legal=np.equal(length, exact) | (np.equal(end, rows) & gap & slack),
     )
+    spans = np.equal(exact, rows * pitch) & planes.packed
+    return _either(spans, _all_rows(planes, outputs, 0), apart)
 
 
 def _store_columns(

@@ -48,10 +48,10 @@ class Candidate:
 def describe(problem: Problem, candidate: Candidate) -> str:
     """The candidate for people: ``"K=16 of 64, 30 of 64 rows, channels innermost, .."``."""
     output = problem.output
-    parts = [_share("K=", candidate.channels, output.channels, "")]
-    parts.append(_share("", candidate.rows, output.rows, " rows"))
+    parts = [f"K={_share(candidate.channels, output.channels)}"]
+    parts.append(f"{_share(candidate.rows, output.rows)} {_plural('row', output.rows)}")
     if candidate.columns < output.columns:
-        parts.append(_share("", candidate.columns, output.columns, " columns"))
+        parts.append(f"{candidate.columns} of {output.columns} columns")
     if candidate.channels < output.channels and _spatially_tiled(problem, candidate):
         order = "outermost" if candidate.policy.channels_outer else "innermost"
         parts.append(f"channels {order}")
@@ -60,8 +60,12 @@ def describe(problem: Problem, candidate: Candidate) -> str:
     return ", ".join(parts + [name for name, stays in zip(names, kept, strict=True) if stays])
 
 
-def _share(before: str, part: int, whole: int, after: str) -> str:
-    return f"{before}{part} of {whole}{after}" if part < whole else f"{before}{whole}{after}"
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {whole}" if part < whole else f"{whole}"
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
 
 
 def _spatially_tiled(problem: Problem, candidate: Candidate) -> bool:

@@ -123,7 +123,7 @@ def explain_no_fit(core: Core, problem: Problem) -> NoFit:
         return NoFit(reason="no tile moves in chunks of 32 bytes without writing over a neighbour")
     needed, channels, rows, width = smallest
     reason = (
-        f"the smallest legal tile (K={channels}, {rows} rows, {width} columns of output) needs "
+        f"the smallest legal tile (K={channels}, output rows {rows}, output columns {width}) needs "
         f"{needed} bytes of L1, it has {core.l1_bytes}"
     )
     return NoFit(reason=reason, memory="l1", needed_bytes=needed, available_bytes=core.l1_bytes)
