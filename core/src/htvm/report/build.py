@@ -243,8 +243,8 @@ def reason(step: LayerStep) -> str:
             f"{best.engine} ({best.pattern}) alone would take {best.cycles:,}"
         )
     if unable:
-        first = unable[0]
-        return f"only {step.engine} takes it: {first.engine} ({first.pattern}): {first.reason}"
+        told = min(unable, key=lambda other: other.engine == step.engine)
+        return f"only {step.engine} takes it: {told.engine} ({told.pattern}): {told.reason}"
     return f"only {step.engine} has a pattern for it"
 
 
