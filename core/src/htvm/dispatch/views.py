@@ -47,9 +47,10 @@ def reshaped(layout: Layout, before: Shape, after: Shape) -> Layout | None:
             axes[new[0]] = layout.axes[old[0]]
             continue
         parts = [_digits(layout.axes[axis], before[axis]) for axis in old]
-        digits = _merged([digit for part in parts for digit in part or ()])
-        found = _split(digits, [after[axis] for axis in new])
-        if found is None or None in parts:
+        known = [part for part in parts if part is not None]
+        digits = _merged([digit for part in known for digit in part])
+        found = _split(digits, [after[axis] for axis in new]) if known == parts else None
+        if found is None:
             return None
         axes.update(zip(new, found, strict=True))
     lone = [layout.axes[axis] for axis, extent in enumerate(before) if extent == 1]

@@ -63,7 +63,10 @@ def _play(occupancy: Occupancy, open_claims: dict[str, list[Claim]], step: Step)
     if isinstance(step, Transfer) and span_bytes(step.source) != span_bytes(step.destination):
         sizes = f"{span_bytes(step.source)} bytes to {span_bytes(step.destination)}"
         return f"moves {sizes}"
-    fault = occupancy.start(reads, writes)
+    if isinstance(step, Transfer):
+        fault = occupancy.copy(step.source, step.destination)
+    else:
+        fault = occupancy.launch(reads, writes)
     claims = open_claims.setdefault(step.queue, [])
     claims += [Claim(span=span, writes=False) for span in reads]
     claims += [Claim(span=span, writes=True) for span in writes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -72,7 +72,8 @@ class Occupancy:
             state = READY if buffer.role in {"input", "constant"} else EMPTY
             self._states.setdefault(key, np.full(size, state, dtype=np.uint8))
             self._readers.setdefault(key, np.zeros(size, dtype=np.uint8))
-            self._owners.setdefault(key, np.zeros(size, dtype=np.uint8))
+            number = 0 if local else self._number_of(buffer.name)
+            self._owners.setdefault(key, np.full(size, number, dtype=np.uint8))
         if "out" in self.buffers:
             self._writes = np.zeros(self.buffers["out"].size_bytes, dtype=np.uint8)
 
@@ -91,9 +92,26 @@ class Occupancy:
                 return f"{buffer.name} ends at byte {end} of {buffer.memory}, which has {size}"
         return None
 
-    def start(self, reads: Iterable[Span], writes: Iterable[Span]) -> str | None:
-        """Begin a step; returns what is wrong with it, or None."""
-        reads, writes = tuple(reads), tuple(writes)
+    def launch(self, reads: Sequence[Span], writes: Sequence[Span]) -> str | None:
+        """Begin a job; returns what is wrong with it, or None."""
+        fault = self._start(reads, writes)
+        foreign = (span for span in reads if not fault and self._foreign(span).any())
+        for span in foreign:
+            return f"reads bytes of {span.buffer} that another buffer has overwritten"
+        return fault
+
+    def copy(self, source: Span, target: Span) -> str | None:
+        """Begin a transfer; returns what is wrong with it, or None.
+
+        It may carry along bytes of other buffers, as long as nothing is made of them.
+        """
+        fault = self._start((source,), (target,))
+        if fault is None:
+            owners = self._view(self._owners, target)
+            owners[self._foreign(source).reshape(owners.shape)] = 0
+        return fault
+
+    def _start(self, reads: Sequence[Span], writes: Sequence[Span]) -> str | None:
         fault = next(filter(None, (self._range_fault(span) for span in (*reads, *writes))), None)
         fault = fault or next(filter(None, map(self._read_fault, reads)), None)
         if fault is None:
@@ -117,8 +135,11 @@ class Occupancy:
             self._view(self._readers, claim.span)[...] -= 1
 
     def writes(self) -> Flags:
-        """How often each byte of the output was written, up to 255."""
-        return np.zeros(0, dtype=np.uint8) if self._writes is None else self._writes
+        """How often each byte of the output was written with its own, up to 255."""
+        if self._writes is None:
+            return np.zeros(0, dtype=np.uint8)
+        counted: Flags = self._writes * (self._owners["out"] != 0)
+        return counted
 
     def _view(self, flags: Mapping[str, Flags], span: Span) -> Flags:
         key, start = self._place(self.buffers[span.buffer])
@@ -140,14 +161,20 @@ class Occupancy:
             return f"reads bytes of {span.buffer} that are still being written"
         if (states == EMPTY).any():
             return f"reads bytes of {span.buffer} that were never written"
-        local = self.buffers[span.buffer].role == "local"
-        if local and (self._view(self._owners, span) != self._number(span)).any():
-            return f"reads bytes of {span.buffer} that another buffer has overwritten"
         return None
 
+    def _foreign(self, span: Span) -> npt.NDArray[np.bool_]:
+        """Which bytes of a span hold what was written through another buffer."""
+        owners = self._view(self._owners, span)
+        found: npt.NDArray[np.bool_] = owners != self._number(span)
+        return found
+
     def _number(self, span: Span) -> int:
+        return self._number_of(span.buffer)
+
+    def _number_of(self, name: str) -> int:
         """A number for a buffer; 1 to 255 tell neighbours apart."""
-        return [*self.buffers].index(span.buffer) % 255 + 1
+        return [*self.buffers].index(name) % 255 + 1
 
     def _write_fault(self, span: Span, *, in_place: bool) -> str | None:
         """What is wrong with writing; a step may overwrite what it reads, under the same name."""
