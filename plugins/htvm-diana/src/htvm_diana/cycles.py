@@ -48,7 +48,7 @@ class Core:
         dma_chunk_cycles: Fixed part of each contiguous chunk.
         dma_stride_max_bytes: Largest distance of two chunks of one transfer.
         depthwise_channels_per_launch: Depthwise channels computed together.
-        step_cycles: Host cycles to start one transfer or job and to notice its end.
+        step_cycles: Host cycles to start one transfer or job; the wait for it hides behind it.
     """
 
     l1_bytes: int
@@ -111,7 +111,8 @@ def row_cycles(core: Core, problem: Problem, channels: int) -> NDArray[np.int64]
     height, width = problem.kernel
     if core.model == "odimo":
         return np.full(problem.output.rows, channels * height * width, dtype=np.int64)
-    return channels * kernel_rows_read(problem) * (width + 2) + core.row_cycles
+    reading = channels * kernel_rows_read(problem) * (width + 2)
+    return np.asarray(reading + core.row_cycles)
 
 
 def launches(core: Core, problem: Problem, outputs: int) -> int:
