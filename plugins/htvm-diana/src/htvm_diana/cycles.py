@@ -103,7 +103,7 @@ def kernel_rows_read(problem: Problem) -> NDArray[np.int64]:
     top = np.arange(problem.output.rows) * problem.stride - problem.pad_top
     first = np.maximum(top, 0)
     end = np.minimum(top + problem.kernel[0], problem.inputs[0].rows)
-    return np.maximum(end - first, 0)
+    return np.asarray(np.maximum(end - first, 0))
 
 
 def row_cycles(core: Core, problem: Problem, channels: int) -> NDArray[np.int64]:
