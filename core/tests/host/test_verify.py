@@ -9,7 +9,6 @@ from stages import build
 
 from htvm.api import hookimpl
 from htvm.errors import MismatchError
-from htvm.host.stage import raise_on_divergence
 
 
 def two_convs():
@@ -64,9 +63,8 @@ def test_wrong_arithmetic_names_layer_and_element():
     result = broken(lambda body: body.replace(", 6);", ", 5);")).verify()
     assert result.first_divergence.layer == "second"
     assert len(result.first_divergence.index) == 4
-    with pytest.raises(MismatchError, match="layer second differs") as caught:
-        raise_on_divergence(result)
-    assert caught.value.code == "E401"
+    assert result.first_divergence.run == 1
+    assert result.mismatches > 0
 
 
 def test_missing_wait_is_told_by_the_emulator():

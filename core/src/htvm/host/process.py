@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -119,6 +119,8 @@ def worker(library: Path, sizes: Sizes, compiler: Compiler, *, sanitize: bool) -
                 yield Worker(process, sizes, progress, errors)
             finally:
                 process.kill()
+                with suppress(BrokenPipeError):  # bytes a dead worker never took
+                    process.communicate()
 
 
 def _environment(compiler: Compiler, *, sanitize: bool) -> Mapping[str, str]:

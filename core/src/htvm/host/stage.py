@@ -69,24 +69,6 @@ def verify(
     )
 
 
-def raise_on_divergence(result: Verification) -> None:
-    """Turn a difference into an error.
-
-    Raises:
-        MismatchError: E401, naming the first layer that differs.
-    """
-    first = result.first_divergence
-    if first is not None:
-        raise MismatchError(
-            f"layer {first.layer} differs from the reference",
-            code="E401",
-            seen=f"{first.seen:g} at {list(first.index)}, {first.inputs}, inference {first.run}; "
-            f"{result.mismatches} of {result.elements} elements differ in all",
-            accepted=f"{first.expected:g}",
-            hint="report this: it is a bug of htvm or of the target",
-        )
-
-
 def _counts(groups: Sequence[Samples]) -> Mapping[str, int]:
     counts: dict[str, int] = {}
     for group in groups:
