@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,12 +68,64 @@ def test_empty_folder_is_taken(tmp_path):
     assert (tmp_path / "out" / "Makefile").exists()
 
 
-def test_missing_parent_is_made_but_no_more_than_one(tmp_path):
-    write_project(FILES, tmp_path / "build" / "out")
-    for attempt in (check_writable, lambda folder: write_project(FILES, folder)):
-        with pytest.raises(UsageError) as caught:
-            attempt(tmp_path / "a" / "b" / "out")
-        assert caught.value.code == "E145"
+def test_missing_parents_are_made(tmp_path):
+    folder = tmp_path / "a" / "b" / "out"
+    check_writable(folder)
+    assert not (tmp_path / "a").exists()
+    write_project(FILES, folder)
+    assert (folder / "Makefile").exists()
+
+
+def test_parents_made_for_nothing_are_removed(tmp_path):
+    with pytest.raises(UsageError) as caught:
+        write_project({"a" * 300: ""}, tmp_path / "a" / "b" / "out")
+    assert caught.value.code == "E145"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_link_to_a_folder_is_somebody_elses(tmp_path):
+    write_project(FILES, tmp_path / "out")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "out" / "data").symlink_to(tmp_path / "data")
+    with pytest.raises(UsageError, match="did not write"):
+        check_writable(tmp_path / "out")
+
+
+def test_current_folder_is_not_pulled_away(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        check_writable(Path())
+    assert "current folder" in caught.value.seen
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_while_writing_leaves_the_old_one(tmp_path, monkeypatch, number):
+    out = tmp_path / "out"
+    write_project(FILES, out)
+    before = tree(out)
+    came = []
+    monkeypatch.setattr(write, "_fill", lambda folder, files: signal.raise_signal(number))
+    earlier = signal.signal(number, lambda *about: came.append(about[0]))
+    try:
+        write_project({"new.c": ""}, out)
+    finally:
+        signal.signal(number, earlier)
+    assert came == [number]
+    assert tree(out) == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
+
+
+def test_many_writers_of_one_folder(tmp_path):
+    out = tmp_path / "out"
+
+    def writer(number):
+        for _ in range(10):
+            write_project({"who": str(number), **FILES}, out)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(writer, range(4)))
+    assert set(tree(out)) == {"who", *FILES, "manifest.json"}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
 
 
 def test_parent_that_is_a_file(tmp_path):

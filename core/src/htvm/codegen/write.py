@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
+from htvm.codegen.signals import held_back
 from htvm.errors import UsageError
 
 MANIFEST = "manifest.json"
 _MARK = "htvm project"
 _BUILD = "build"
+_LONGEST = 100
+"""Characters of the folder's name in that of its temporary sibling."""
+_ATTEMPTS = 20
+"""How often to try when other processes write the same folder."""
 
 
 def manifest(files: Mapping[str, str]) -> str:
@@ -39,25 +46,28 @@ def write_project(files: Mapping[str, str], folder: Path) -> None:
 
     Args:
         files: Relative path -> text.
-        folder: Where the project goes. Its parent is made if only that is missing.
+        folder: Where the project goes. Missing parents are made, and removed again on failure.
 
     Raises:
         UsageError: E145 the folder cannot be written, E146 it holds files htvm did not write.
     """
     target = folder.resolve()
     _refuse_foreign(target)
-    try:
-        target.parent.mkdir(exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    try:
-        _fill(fresh, {**files, MANIFEST: manifest(files)})
-        _swap(fresh, target)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+    made: list[Path] = []
+    with held_back() as asked_to_stop:
+        try:
+            _make_parents(target, made)
+            fresh = Path(tempfile.mkdtemp(prefix=f".{target.name[:_LONGEST]}-", dir=target.parent))
+            try:
+                _fill(fresh, {**files, MANIFEST: manifest(files)})
+                if not asked_to_stop:
+                    _swap(fresh, target)
+            finally:
+                shutil.rmtree(fresh, ignore_errors=True)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        finally:
+            _remove_empty(made)
 
 
 def check_writable(folder: Path) -> None:
@@ -68,13 +78,32 @@ def check_writable(folder: Path) -> None:
     """
     target = folder.resolve()
     _refuse_foreign(target)
-    places = [target.parent if target.parent.exists() else target.parent.parent]
-    places += [target] if target.exists() else []
-    for place in places:
-        if not place.is_dir():
-            raise _unwritable(folder, FileNotFoundError(2, f"there is no folder {place}"))
-        if not os.access(place, os.W_OK | os.X_OK):
-            raise _unwritable(folder, PermissionError(13, f"{place} is read-only"))
+    if Path.cwd().is_relative_to(target):
+        raise _unwritable(folder, OSError(16, "it is the current folder, or holds it"))
+    place = next(place for place in target.parents if os.path.lexists(place))
+    for needed in (place, target) if target.exists() else (place,):
+        if not needed.is_dir():
+            raise _unwritable(folder, NotADirectoryError(20, f"{needed} is no folder"))
+        if not os.access(needed, os.W_OK | os.X_OK):
+            raise _unwritable(folder, PermissionError(13, f"{needed} is read-only"))
+
+
+def _make_parents(target: Path, made: list[Path]) -> None:
+    """Make the folders above ``target`` that are missing, telling each as soon as it is there."""
+    missing = [place for place in target.parents if not place.exists()]
+    for place in reversed(missing):
+        try:
+            place.mkdir()
+        except FileExistsError:
+            continue
+        made.append(place)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove those that hold nothing, innermost first."""
+    for folder in reversed(folders):
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _fill(folder: Path, files: Mapping[str, str]) -> None:
@@ -88,19 +117,39 @@ def _fill(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _swap(fresh: Path, target: Path) -> None:
-    """Put ``fresh`` in the place of ``target``; put the old one back if that fails."""
-    old = fresh.with_name(f"{fresh.name}.old")
-    moved = target.exists()
-    if moved:
-        target.rename(old)
+    """Put ``fresh`` in the place of ``target``; put the old one back if that fails.
+
+    Another process may do the same at the same time: the last one stays.
+    """
+    for attempt in range(_ATTEMPTS):
+        old = fresh.with_name(f"{fresh.name}.{attempt}.old")
+        moved = _moved(target, old)
+        try:
+            fresh.rename(target)
+        except BaseException as error:
+            if not target.exists() and moved:
+                old.rename(target)
+            elif _is_lost_race(error) and attempt + 1 < _ATTEMPTS:
+                continue
+            raise
+        finally:
+            if target.exists():
+                shutil.rmtree(old, ignore_errors=True)
+        return
+
+
+def _moved(target: Path, old: Path) -> bool:
+    """Move the folder aside, if there is one."""
     try:
-        fresh.rename(target)
-    except BaseException:
-        if moved:
-            old.rename(target)
-        raise
-    if moved:
-        shutil.rmtree(old, ignore_errors=True)
+        target.rename(old)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _is_lost_race(error: BaseException) -> bool:
+    """Whether a folder was put there by another process since it was moved aside."""
+    return isinstance(error, OSError) and error.errno in {errno.ENOTEMPTY, errno.EEXIST}
 
 
 def _refuse_foreign(target: Path) -> None:
@@ -124,12 +173,20 @@ def _refuse_foreign(target: Path) -> None:
 def _foreign_files(target: Path) -> list[str]:
     """Files below a folder that its manifest does not list; what ``make`` builds does not count."""
     known = _listed(target / MANIFEST)
-    found = (path.relative_to(target) for path in sorted(target.rglob("*")) if not path.is_dir())
     return [
         path.as_posix()
-        for path in found
+        for path in _files_below(target)
         if path.as_posix() not in known and (path.parts[0] != _BUILD or not known)
     ]
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """Everything below but plain folders, relative; a link is a file, wherever it leads."""
+    found = []
+    for place, folders, files in os.walk(folder):
+        links = [name for name in folders if Path(place, name).is_symlink()]
+        found += [Path(place, name).relative_to(folder) for name in (*files, *links)]
+    return sorted(found)
 
 
 def _listed(file: Path) -> set[str]:
@@ -148,6 +205,6 @@ def _unwritable(folder: Path, error: OSError) -> UsageError:
         f"cannot write to {folder}",
         code="E145",
         seen=error.strerror or str(error),
-        accepted="a folder that can be written, in a folder that exists",
+        accepted="a folder that can be made or replaced",
         hint="choose another folder with -o",
     )
