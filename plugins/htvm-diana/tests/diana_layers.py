@@ -52,6 +52,13 @@ def with_memories(*, l1=256_000, weights=64_000):
     return replace(HARDWARE, memories=memories)
 
 
+def with_parameter(key, value):
+    """DIANA with another setting of the digital core."""
+    core = HARDWARE.engines["digital"]
+    changed = replace(core, parameters={**core.parameters, key: value})
+    return replace(HARDWARE, engines={**HARDWARE.engines, "digital": changed})
+
+
 def shift_requant(shift, *, mul=(1,), add=(0,), lo=-128, hi=127, axis=None):
     return requant.ShiftRequant(
         out=DType.INT8,
@@ -143,13 +150,15 @@ def dense_graph(seed, *, shape, outputs, op=None):
     )
 
 
-def add_graph(*, shape, op=None, function="add", scales=(None, None), same=False):
+def add_graph(*, shape, op=None, function="add", scales=(None, None), same=False, widen=None):
     """Sum of two tensors, each widened and perhaps multiplied by a constant."""
     names = ("a", "a") if same else ("a", "b")
     nodes, tensors, ends = [], [computed(name, (1, *shape)) for name in dict.fromkeys(names)], []
     for side, (name, scale) in enumerate(zip(names, scales, strict=True)):
         wide = f"wide{side}"
-        nodes.append(Node(name=wide, op=ops.Cast(out=DType.INT32), inputs=(name,), output=wide))
+        nodes.append(
+            Node(name=wide, op=widen or ops.Cast(out=DType.INT32), inputs=(name,), output=wide)
+        )
         tensors.append(computed(wide, (1, *shape), DType.INT32))
         if scale is not None:
             times = ops.Elementwise(function="mul")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from diana_layers import (
     add_graph,
+    all_tilings,
     computed,
     conv_graph,
     dense_graph,
@@ -11,9 +12,10 @@ from diana_layers import (
     reasons,
     shift_requant,
     with_memories,
+    with_parameter,
 )
 
-from htvm.api import DType, Node, constant, ops, requant
+from htvm.api import DType, Node, UsageError, constant, ops, requant
 from htvm_diana import patterns
 
 MULTIPLIER = requant.Mulshift31Requant(
@@ -139,6 +141,10 @@ REJECTED = {
         add_graph(shape=(3, 8, 8), scales=(301, 1), op=shift_requant(1)),
         "multiplier 1, shift 1",
     ),
+    "add of requantised operands": (
+        add_graph(shape=(3, 8, 8), widen=shift_requant(1)),
+        "an operand is requantised before the addition (wide0)",
+    ),
     "add by channel": (
         add_graph(shape=(2, 8, 8), op=shift_requant(1, add=(0, 1), axis=1)),
         "differ from channel to channel",
@@ -171,6 +177,23 @@ def test_a_smaller_weight_memory_refuses_more():
     graph = conv_graph(0, shape=(40, 8, 8), outputs=4)
     assert layer_of(graph)
     assert any("of 4096 B" in reason for reason in reasons(graph, with_memories(weights=4096)))
+
+
+@pytest.mark.parametrize("choice", ["symmetric", "none"])
+def test_the_contested_side_padding_is_a_setting(choice):
+    hardware = with_parameter("side_padding", choice)
+    graph = conv_graph(0, shape=(3, 8, 8), outputs=4)
+    first = all_tilings(layer_of(graph, hardware), hardware)[0]
+    problem = first.realisation.problem
+    assert problem.kernel == (3, 3)
+    assert problem.pad_side == (1 if choice == "symmetric" else 0)
+    assert (first.inputs[0].fill == 0) == (choice == "none")
+
+
+def test_an_unknown_side_padding_is_refused():
+    with pytest.raises(UsageError, match="side_padding") as caught:
+        layer_of(conv_graph(0, shape=(3, 8, 8), outputs=4), with_parameter("side_padding", "left"))
+    assert caught.value.accepted == "symmetric or none"
 
 
 def test_every_constraint_documents_itself():

@@ -47,9 +47,9 @@ def test_tiles_that_repeat_become_a_loop():
     )
     assert emit(Program(buffers=LOCAL, tiles=tiles), "").body.split("\n") == [
         "for (uint32_t i = 0; i < 5; i++) {",
-        "  /* rows i * 4..3 + i * 4 */",
-        "  htvm_diana_load(512, in0 + i * 64, 32, 1, 0, 0);",
-        "  htvm_diana_wait();",
+        "    /* rows i * 4..3 + i * 4 */",
+        "    htvm_diana_load(512, in0 + i * 64, 32, 1, 0, 0);",
+        "    htvm_diana_wait();",
         "}",
     ]
 

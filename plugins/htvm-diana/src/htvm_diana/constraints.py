@@ -38,8 +38,10 @@ def _eight_bits(layer: Layer, hardware: Hardware) -> str | None:
 
 def _shift_mode(layer: Layer, hardware: Hardware) -> str | None:
     del hardware
-    op = _requant(layer)
-    return None if isinstance(op, requant.ShiftRequant) else f"the network asks for {op.mode}"
+    op = layer.op("requant")
+    if isinstance(op, requant.ShiftRequant):
+        return None
+    return f"the network asks for {op.mode if isinstance(op, requant.Requant) else 'float32'}"
 
 
 def _clip(layer: Layer, hardware: Hardware) -> str | None:

@@ -25,7 +25,7 @@ def emit(program: Program, comment: str) -> LayerCode:
         program: The tile program.
         comment: What the function does, for its head.
     """
-    items = roll([together(roll(tuple(calls(tile, program)))) for tile in program.tiles])
+    items = roll([together(roll(tuple(_items(tile, program)))) for tile in program.tiles])
     return LayerCode(
         body="\n".join(_print(items)),
         includes=(HEADER,),
@@ -34,11 +34,17 @@ def emit(program: Program, comment: str) -> LayerCode:
     )
 
 
-def calls(tile: Tile, program: Program) -> Iterator[Call]:
-    """A comment that names the tile, and one statement for each step."""
+def _items(tile: Tile, program: Program) -> Iterator[Item]:
+    """A comment that names the tile, and every start together with the waits that follow it."""
     yield _template(f"/* {tile.label} */")
+    group: list[Item] = []
     for step in tile.steps:
-        yield _call(step, program)
+        if group and not isinstance(step, Wait):
+            yield together(group)
+            group = []
+        group.append(_call(step, program))
+    if group:
+        yield together(group)
 
 
 def _call(step: Step, program: Program) -> Call:
@@ -54,8 +60,10 @@ def _start(step: Launch) -> Call:
     lines = [
         ", ".join(fields[at : at + _FIELDS_A_LINE]) for at in range(0, len(fields), _FIELDS_A_LINE)
     ]
-    text = "{{\n  const htvm_diana_job job = {{\n    " + ",\n    ".join(lines) + "\n  }};\n"
-    return Call(template=text + "  htvm_diana_start(&job);\n}}", numbers=tuple(numbers.values()))
+    inner = ",\n        ".join(lines)
+    text = f"{{{{\n    const htvm_diana_job job = {{{{\n        {inner}\n    }}}};\n"
+    text += "    htvm_diana_start(&job);\n}}"
+    return Call(template=text, numbers=tuple(numbers.values()))
 
 
 def _move(step: Transfer, program: Program) -> Call:
@@ -107,7 +115,7 @@ def _lines(items: Sequence[Item], steps: Sequence[Steps], indent: str, depth: in
         name = _variable(depth)
         yield f"{indent}for (uint32_t {name} = 0; {name} < {item.count}; {name}++) {{"
         inner = [(*outer, (name, step)) for outer, step in zip(own, item.steps, strict=True)]
-        yield from _lines(item.body, inner, indent + "  ", depth + 1)
+        yield from _lines(item.body, inner, indent + "    ", depth + 1)
         yield f"{indent}}}"
 
 

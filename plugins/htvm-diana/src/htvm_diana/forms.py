@@ -216,6 +216,8 @@ def _term(layer: Layer, name: str) -> tuple[str, int] | str:
             if node.op.function != "mul" or value is None or np.unique(value).size != 1:
                 return f"an operand is scaled by more than one whole number ({node.name})"
             factor *= int(np.asarray(value).flat[0])
+        elif not isinstance(node.op, ops.Cast):
+            return f"an operand is requantised before the addition ({node.name})"
         name = node.inputs[0]
     return name, factor
 

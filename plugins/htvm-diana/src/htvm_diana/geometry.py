@@ -14,7 +14,7 @@ from itertools import product
 
 import numpy as np
 
-from htvm.api import Engine, Layout
+from htvm.api import Engine, Layout, UsageError
 from htvm_diana import forms, layouts, pack
 from htvm_diana.forms import Convolution, Int8s
 
@@ -123,7 +123,7 @@ def _fitted(
 
 def _side(form: Convolution, core: Engine, width: int) -> tuple[int, int] | None:
     """Kernel columns, and how many of them lie before the first tap, so that both sides agree."""
-    limit = core.integer("padding_max") if core.parameters["side_padding"] == "symmetric" else 0
+    limit = _side_limit(core)
     reach = (form.output_shape[2] - 1) * form.stride[1]
     for size in _sizes(core):
         for before in range(size - form.kernel[1] + 1):
@@ -131,6 +131,25 @@ def _side(form: Convolution, core: Engine, width: int) -> tuple[int, int] | None
             if side <= limit and reach + size <= width + 2 * side:
                 return size, before
     return None
+
+
+def _side_limit(core: Engine) -> int:
+    """Most zero columns the core may be asked to add on both sides.
+
+    Raises:
+        UsageError: E148, a setting no reading of the sources has.
+    """
+    limits = {"symmetric": core.integer("padding_max"), "none": 0}
+    chosen = str(core.parameters["side_padding"])
+    if chosen not in limits:
+        raise UsageError(
+            "engine.digital.side_padding cannot be used as set",
+            code="E148",
+            seen=chosen,
+            accepted=" or ".join(limits),
+            hint="--set engine.digital.side_padding=symmetric",
+        )
+    return limits[chosen]
 
 
 def _stored(form: Convolution, core: Engine) -> Iterator[Window]:

@@ -8,13 +8,14 @@ from htvm_diana import constraints
 _CONV = Template(ops=(ops.Conv2d,), inputs=(COMPUTED, CONSTANT), capture="conv")
 _FLAT = Template(ops=(ops.Reshape,), inputs=(COMPUTED,), capture="flatten", optional=True)
 _DENSE = Template(ops=(ops.Dense,), inputs=(_FLAT, CONSTANT), capture="dense")
-_WIDE = Template(ops=(ops.Cast,), inputs=(COMPUTED,))
+_WIDE = Template(ops=(ops.Cast, ops.Dequantize, requant.Requant), inputs=(COMPUTED,))
 _SCALED = Template(ops=(ops.Elementwise,), inputs=(_WIDE, CONSTANT), optional=True)
 _ADD = Template(ops=(ops.Elementwise,), inputs=(_SCALED, _SCALED), capture="add")
 
 
 def _ended(inner: Template) -> Template:
-    return Template(ops=(requant.Requant,), inputs=(inner,), capture="requant")
+    """Any way back to eight bits, so that those the core lacks are refused with a reason."""
+    return Template(ops=(requant.Requant, ops.Quantize), inputs=(inner,), capture="requant")
 
 
 PATTERNS = (
