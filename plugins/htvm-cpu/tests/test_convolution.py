@@ -193,7 +193,7 @@ def test_accumulators_wrap(batch, build, chip, core):
     ("compiler", "flags"),
     [
         ("clang", ("-O2",)),
-        ("riscv64-unknown-elf-gcc", ("-march=rv32imc", "-mabi=ilp32", "-O2", "-misa-spec=2.2")),
+        ("riscv64-unknown-elf-gcc", ("--specs=picolibc.specs", "-march=rv32imc", "-mabi=ilp32", "-O2")),
     ],
 )
 def test_other_compilers_take_it(batch, build, chip, compiler, flags):

@@ -153,7 +153,7 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     shape = shape_of(layer, host)
     window = shape.window
     weights, bias = _operands(layer)
-    writer = Writer()
+    writer = Writer(host=host)
     constants = (_packed_weights(shape, weights), _packed_bias(layer, shape, weights, bias))
     how = Gather(
         layout=tiling.inputs[0],
@@ -166,7 +166,7 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
         f"const int32_t count = left < {shape.pixels} ? left : {shape.pixels};",
         *_gather_lines(shape, how),
         *_product_lines(shape, writer),
-        *_store_lines(layer, tiling, shape, bias, writer, host),
+        *_store_lines(layer, tiling, shape, bias, writer),
     ]
     lines = loop("pixel", window.pixels, step, step=shape.pixels)
     if window.groups > 1:
@@ -269,37 +269,38 @@ def _scalar_products(shape: Shape, writer: Writer) -> Lines:
 
 
 def _store_lines(
-    layer: Layer, tiling: Tiling, shape: Shape, bias: Ints, writer: Writer, host: Host
+    layer: Layer,
+    tiling: Tiling,
+    shape: Shape,
+    bias: Ints,
+    writer: Writer,
 ) -> Lines:
     window = shape.window
     total = f"sums[p * {shape.channels} + o]"
     weights, _ = _operands(layer)
     bounds = accumulator("", layer.inputs[0].dtype, window.zero_point, weights, bias)
-    # Unsigned, because a folded bias may leave int32 where the sum of both does not.
-    name = writer.let(f"(int32_t)((uint32_t){total} + (uint32_t)bias[channel])")
-    value = Value(text=name, lo=bounds.lo, hi=bounds.hi)
-    result = finish(layer, value, ("0", "channel", "oy", "ox"), writer, host)
-    dense = tiling.output == channels_last(layer.output.shape)
-    outputs = window.outputs * window.groups
-    place = (
-        f"(pixel + p) * {outputs} + channel"
-        if dense
-        else element(tiling.output, ("0", "channel", "oy", "ox"))
-    )
     channel = f"group * {window.outputs} + o" if window.groups > 1 else "o"
-    body = [
-        f"const int32_t channel = {channel};",
-        *writer.lines,
-        f"out[{place}] = ({layer.output.dtype.c_name}){result.text};",
-    ]
-    row = loop("o", window.outputs, body)
-    if not dense:
+    writer.setup.append(f"const int32_t start = bias[{channel}];")
+    # Unsigned, because a folded bias may leave int32 where the sum of both does not.
+    name = writer.let(f"(int32_t)((uint32_t){total} + (uint32_t)start)")
+    value = Value(text=name, lo=bounds.lo, hi=bounds.hi)
+    result = finish(layer, value, ("0", channel, "oy", "ox"), writer)
+    outputs = window.outputs * window.groups
+    where = []
+    if tiling.output == channels_last(layer.output.shape):
+        place = f"(pixel + p) * {outputs} + {channel}"
+    else:
+        place = element(tiling.output, ("0", channel, "oy", "ox"))
         where = [
             f"const int32_t oy = (pixel + p) / {window.width};",
             f"const int32_t ox = (pixel + p) % {window.width};",
         ]
-        row = [*where, *row]
-    return loop("p", "count", row)
+    store = [*writer.lines, f"out[{place}] = ({layer.output.dtype.c_name}){result.text};"]
+    if shape.scalar:
+        # Channels outside: their parameters then stay in registers.
+        each = [*writer.setup, *loop("p", "count", [*where, *store])]
+        return loop("o", window.outputs, each)
+    return loop("p", "count", [*where, *loop("o", window.outputs, [*writer.setup, *store])])
 
 
 KERNEL = Kernel(tilings=tilings, cost=cost, generate=generate)

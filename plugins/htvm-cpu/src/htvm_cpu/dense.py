@@ -83,7 +83,7 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     bias = bias_of(layer, weights.shape[0])
     dtype = narrow(weights)
     outputs = _outputs(host)
-    writer = Writer()
+    writer = Writer(host=host)
     pack = interleaved if host.is_scalar else vector_rows
     folded = bias - _zero_point(layer) * weights.sum(axis=1) if host.is_scalar else bias
     constants = (
@@ -94,7 +94,7 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     names = index_names(lead)
     step = [
         *_row_lines(layer, tiling, names, host),
-        *_block_lines(layer, tiling, names, writer, host, dtype),
+        *_block_lines(layer, tiling, names, writer, dtype),
     ]
     lines = fill_lines(tiling.output, layer.output.shape, "out")
     lines += nest(lead, range(len(lead)), names, step)
@@ -127,13 +127,12 @@ def _block_lines(
     tiling: Tiling,
     names: tuple[str, ...],
     writer: Writer,
-    host: Host,
     weight: DType,
 ) -> Lines:
-    outputs = _outputs(host)
+    outputs = _outputs(writer.host)
     channels = layer.tensors[layer.nodes[0].inputs[1]].shape[0]
     taps = layer.inputs[0].shape[-1]
-    if host.is_scalar:
+    if writer.host.is_scalar:
         name, text = scalar_block(1, outputs, layer.inputs[0].dtype, weight, step=1)
         writer.needs(text)
         sums = [f"int32_t sums[{outputs}];", f"{name}(x, weights + o * {taps}, {taps}, sums, 0);"]
@@ -153,23 +152,26 @@ def _block_lines(
         if channels % outputs
         else []
     )
-    stores = loop("q", "count" if count else outputs, _store(layer, tiling, names, writer, host))
+    stores = loop("q", "count" if count else outputs, _store(layer, tiling, names, writer))
     return loop("o", padded(channels, outputs), [*sums, *count, *stores], step=outputs)
 
 
 def _store(
-    layer: Layer, tiling: Tiling, names: tuple[str, ...], writer: Writer, host: Host
+    layer: Layer,
+    tiling: Tiling,
+    names: tuple[str, ...],
+    writer: Writer,
 ) -> Lines:
     weights = centred_weights(layer)
     bias = bias_of(layer, weights.shape[0])
     bounds = accumulator("", layer.inputs[0].dtype, _zero_point(layer), weights, bias)
     text = writer.let("(int32_t)((uint32_t)sums[q] + (uint32_t)bias[channel])")
     indices = (*names, "channel")
-    result = finish(layer, Value(text=text, lo=bounds.lo, hi=bounds.hi), indices, writer, host)
+    result = finish(layer, Value(text=text, lo=bounds.lo, hi=bounds.hi), indices, writer)
     place = element(tiling.output, indices)
     return [
         "const int32_t channel = o + q;",
-        *writer.lines,
+        *writer.body,
         f"out[{place}] = ({layer.output.dtype.c_name}){result.text};",
     ]
 

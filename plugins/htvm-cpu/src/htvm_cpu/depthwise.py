@@ -27,6 +27,7 @@ from htvm_cpu.window import (
 )
 
 _UNROLLED_TAPS = 25
+_UNROLLED_COPIES = 4
 
 
 def takes(layer: Layer) -> bool:
@@ -101,15 +102,20 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
         Constant(name="weights", dtype=dtype, data=packed.reshape(-1).astype(dtype.numpy)),
         Constant(name="bias", dtype=DType.INT32, data=wrapped(folded)),
     )
-    writer = Writer()
+    writer = Writer(host=host)
     body = _planes if host.is_scalar else _rows
     lines = fill_lines(tiling.output, layer.output.shape, "out")
-    lines += body(layer, tiling, window, dtype, writer, host)
+    lines += body(layer, tiling, window, dtype, writer)
     size = cycles.code_bytes(layer.nodes, loops=4, host=host) + 12 * rows.shape[1]
     return generated(lines, writer, constants=constants, size_bytes=size)
 
 
-def _result(layer: Layer, tiling: Tiling, text: str, writer: Writer, host: Host) -> Lines:
+def _result(
+    layer: Layer,
+    tiling: Tiling,
+    text: str,
+    writer: Writer,
+) -> Lines:
     """Requantise and store one sum."""
     window = window_of(layer)
     weights = centred_weights(layer)
@@ -117,13 +123,17 @@ def _result(layer: Layer, tiling: Tiling, text: str, writer: Writer, host: Host)
     bounds = accumulator("", layer.inputs[0].dtype, window.zero_point, weights, bias)
     name = writer.let(text)
     indices = ("0", "c", "oy", "ox")
-    result = finish(layer, Value(text=name, lo=bounds.lo, hi=bounds.hi), indices, writer, host)
+    result = finish(layer, Value(text=name, lo=bounds.lo, hi=bounds.hi), indices, writer)
     place = element(tiling.output, indices)
-    return [*writer.lines, f"out[{place}] = ({layer.output.dtype.c_name}){result.text};"]
+    return [*writer.body, f"out[{place}] = ({layer.output.dtype.c_name}){result.text};"]
 
 
 def _rows(
-    layer: Layer, tiling: Tiling, window: Window, dtype: DType, writer: Writer, host: Host
+    layer: Layer,
+    tiling: Tiling,
+    window: Window,
+    dtype: DType,
+    writer: Writer,
 ) -> Lines:
     """Vectorised form: channels innermost."""
     _, columns = _extent(window)
@@ -148,7 +158,7 @@ def _rows(
     ]
     total = [f"sums[c] = {taps[0]}", *(f"    + {tap}" for tap in taps[1:])]
     total[-1] += ";"
-    store = _result(layer, tiling, "(int32_t)((uint32_t)sums[c] + (uint32_t)bias[c])", writer, host)
+    store = _result(layer, tiling, "(int32_t)((uint32_t)sums[c] + (uint32_t)bias[c])", writer)
     pixel = [*loop("c", channels, total), *loop("c", channels, store)]
     row = [*new, *lines_of, *loop("ox", window.width, pixel)]
     return [
@@ -198,21 +208,25 @@ def _ring_row(layer: Layer, layout: Layout, window: Window) -> Lines:
 
 
 def _planes(
-    layer: Layer, tiling: Tiling, window: Window, dtype: DType, writer: Writer, host: Host
+    layer: Layer,
+    tiling: Tiling,
+    window: Window,
+    dtype: DType,
+    writer: Writer,
 ) -> Lines:
     """Scalar form: one channel at a time."""
     rows, columns = _extent(window)
     taps = window.kernel[0] * window.kernel[1]
     kind = layer.inputs[0].dtype.c_name
     sums, held = _slid(window, columns, taps)
-    store = _result(layer, tiling, "(int32_t)((uint32_t)sum + (uint32_t)start)", writer, host)
+    store = _result(layer, tiling, "(int32_t)((uint32_t)sum + (uint32_t)start)", writer)
     pixel = [*sums, *store, f"x += {window.stride[1]};"]
     row = [
         f"const {kind} *x = plane + oy * {window.stride[0] * columns};",
         *loop("ox", window.width, pixel),
     ]
     channel = [
-        *_plane_copy(layer, tiling.inputs[0], window, columns),
+        *_plane_copy(tiling.inputs[0], window, columns),
         f"const {dtype.c_name} *const w = weights + c * {taps};",
         *held,
         "const int32_t start = bias[c];",
@@ -239,14 +253,17 @@ def _slid(window: Window, columns: int, taps: int) -> tuple[Lines, Lines]:
     return ["int32_t sum = 0;", *loop("ky", kh, loop("kx", kw, inner))], []
 
 
-def _plane_copy(layer: Layer, layout: Layout, window: Window, columns: int) -> Lines:
+def _plane_copy(layout: Layout, window: Window, columns: int) -> Lines:
     """Copy channel ``c`` into the middle of the padded plane."""
     _, height, width = window.image
-    top, left = window.pad[:2]
-    del layer
-    value = f"in0[{element(layout, ('0', 'c', 'y', 'x'))}]"
-    target = f"plane[y * {columns} + {plus('x', top * columns + left)}]"
-    return loop("y", height, loop("x", width, [f"{target} = {value};"]))
+    first = window.pad[0] * columns + window.pad[1]
+    step = next(step for step in (_UNROLLED_COPIES, 1) if width % step == 0)
+    copies = []
+    for ahead in range(step):
+        x = plus("x", ahead)
+        value = element(layout, ("0", "c", "y", x))
+        copies.append(f"plane[y * {columns} + {plus('x', first + ahead)}] = in0[{value}];")
+    return loop("y", height, loop("x", width, copies, step=step))
 
 
 KERNEL = Kernel(tilings=tilings, cost=cost, generate=generate)

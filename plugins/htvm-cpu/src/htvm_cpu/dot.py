@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from htvm.api import Array, DType
-from htvm_cpu.text import Lines, loop
+from htvm_cpu.text import Lines, block, loop
 
 Ints = npt.NDArray[np.int64]
 
@@ -66,34 +66,40 @@ def scalar_block(
     name = f"htvm_dot{pixels}x{outputs}_{activation.value}_{weight.value}_{step}"
     pairs = list(product(range(pixels), range(outputs)))
     sums = ", ".join(f"s{p}{o} = 0" for p, o in pairs)
-    body = [
-        *(f"const int32_t w{o} = w[{o}];" for o in range(outputs)),
-        *(
-            line
-            for p in range(pixels)
-            for line in (
-                f"const int32_t x{p} = x[{p}];",
-                *(f"s{p}{o} += x{p} * w{o};" for o in range(outputs)),
-            )
-        ),
-        f"x += {step};",
-        f"w += {outputs};",
-    ]
     stores = [f"acc[{p} * stride + {o}] = s{p}{o};" for p, o in pairs]
+    twice = [line for part in range(2) for line in _step(pixels, outputs, step, part)]
+    body = [
+        f"const {activation.c_name} *const end = x + (taps - taps % 2) * {step};",
+        *block("while (x != end)", [*twice, f"x += {2 * step};", f"w += {2 * outputs};"]),
+        *block("if (taps % 2)", _step(pixels, outputs, step, 0)),
+    ]
     lines = [
         "#if defined(__GNUC__) && !defined(__clang__) && defined(__riscv)",
         "#pragma GCC push_options",
-        '#pragma GCC optimize("no-schedule-insns", "unroll-loops")',
+        '#pragma GCC optimize("no-schedule-insns", "no-tree-ter")',
         "#endif",
         f"static void {name}(const {activation.c_name} *x, const {weight.c_name} *w,",
         "    int32_t taps, int32_t *acc, int32_t stride)",
         "{",
         f"    int32_t {sums};",
-        *(f"    {line}" for line in loop("k", "taps", body)),
-        *(f"    {line}" for line in stores),
+        *(f"    {line}" for line in [*body, *stores]),
         "}",
         "#if defined(__GNUC__) && !defined(__clang__) && defined(__riscv)",
         "#pragma GCC pop_options",
         "#endif",
     ]
     return name, "\n".join(lines)
+
+
+def _step(pixels: int, outputs: int, step: int, part: int) -> Lines:
+    """One product for every sum; the next activation is loaded before the last product is added."""
+    lines = [f"const int32_t w{part}{o} = w[{part * outputs + o}];" for o in range(outputs)]
+    loads = [f"const int32_t x{part}{p} = x[{part * step + p}];" for p in range(pixels)]
+    lines.append(loads[0])
+    last = outputs - 1
+    for p in range(pixels):
+        lines += [f"s{p}{o} += x{part}{p} * w{part}{o};" for o in range(last)]
+        lines.append(f"const int32_t t{part}{p} = x{part}{p} * w{part}{last};")
+        lines += loads[p + 1 : p + 2]
+        lines.append(f"s{p}{last} += t{part}{p};")
+    return lines

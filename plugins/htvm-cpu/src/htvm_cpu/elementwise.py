@@ -130,41 +130,33 @@ def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
 
 def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     """A flat loop, or loops over the axes with computed addresses."""
-    writer = Writer()
+    writer = Writer(host=host)
     shape = layer.output.shape
     if tiling.summary == _FLAT:
-        body = _store(layer, tiling, ("i",) * len(shape), writer, host, flat=True)
+        body = _store(layer, tiling, ("i",) * len(shape), writer, flat=True)
         lines = loop("i", tiling.output.size, body)
     else:
         names = index_names(shape)
-        body = _store(layer, tiling, names, writer, host, flat=False)
+        body = _store(layer, tiling, names, writer, flat=False)
         lines = fill_lines(tiling.output, shape, "out")
         lines += nest(shape, loop_order(tiling.output, shape), names, body)
     return generated(lines, writer, size_bytes=cycles.code_bytes(layer.nodes, loops=1, host=host))
 
 
-def _store(
-    layer: Layer, tiling: Tiling, names: Indices, writer: Writer, host: Host, *, flat: bool
-) -> Lines:
+def _store(layer: Layer, tiling: Tiling, names: Indices, writer: Writer, *, flat: bool) -> Lines:
     known = {
-        tensor.name: _read(number, tensor, layout, layer, names, writer, flat=flat)
-        for number, (tensor, layout) in enumerate(zip(layer.inputs, tiling.inputs, strict=True))
+        tensor.name: _read(layer, tiling, number, names, writer, flat=flat)
+        for number, tensor in enumerate(layer.inputs)
     }
-    value = evaluate(layer.nodes, layer.tensors, known, names, writer, host)
+    value = evaluate(layer.nodes, layer.tensors, known, names, writer)
     place = "i" if flat else element(tiling.output, names)
-    return [*writer.lines, f"out[{place}] = ({layer.output.dtype.c_name}){value.text};"]
+    return [*writer.body, f"out[{place}] = ({layer.output.dtype.c_name}){value.text};"]
 
 
 def _read(
-    number: int,
-    tensor: Tensor,
-    layout: Layout,
-    layer: Layer,
-    names: Indices,
-    writer: Writer,
-    *,
-    flat: bool,
+    layer: Layer, tiling: Tiling, number: int, names: Indices, writer: Writer, *, flat: bool
 ) -> Value:
+    tensor, layout = layer.inputs[number], tiling.inputs[number]
     own = _broadcast(tensor.shape, layer.output.shape, names)
     value = loaded(f"in{number}[{'i' if flat else element(layout, own)}]", tensor.dtype)
     name = writer.let(value.text, is_float=tensor.dtype is DType.FLOAT32)

@@ -1,5 +1,7 @@
-"""C functions the generated code shares. Right shifts of negative values are arithmetic, as every
-compiler for a two's complement machine has them.
+"""C functions the generated code shares.
+
+Right shifts of negative values are arithmetic, as every compiler for a two's complement machine
+has them.
 """
 
 from __future__ import annotations
@@ -11,6 +13,16 @@ static inline int32_t htvm_clip(int32_t value, int32_t lo, int32_t hi)
     return value > hi ? hi : value;
 }"""
 
+# For cores where a branch that is not taken is the cheapest thing there is.
+LIMIT = """\
+static inline int32_t htvm_limit(int32_t value, int32_t lo, int32_t hi)
+{
+    if ((uint32_t)value - (uint32_t)lo > (uint32_t)hi - (uint32_t)lo) {
+        value = value < lo ? lo : hi;
+    }
+    return value;
+}"""
+
 CLIP64 = """\
 static inline int32_t htvm_clip64(int64_t value, int32_t lo, int32_t hi)
 {
@@ -18,13 +30,15 @@ static inline int32_t htvm_clip64(int64_t value, int32_t lo, int32_t hi)
     return (int32_t)(value > hi ? hi : value);
 }"""
 
-# One Q31 product and one rounding shift: each rounds half away from zero. The first needs no case
-# for the sign, because truncating (p - nudge) equals flooring (p + nudge).
+# One Q31 product and one rounding shift, each half away from zero, for |value| < 2**29 and
+# shift > 0. The product needs no case for the sign: truncating (p - nudge) is flooring (p + nudge).
+# Two bits of head room make it one high multiply: (p + 2**30) >> 31 == ((4p >> 32) + 1) >> 1.
 TFLITE_RIGHT = """\
 static inline int32_t htvm_q31_right(int32_t value, int32_t mul, int32_t shift)
 {
-    const int32_t high = (int32_t)(((int64_t)value * mul + INT64_C(0x40000000)) >> 31);
-    return (high + (INT32_C(1) << (shift - 1)) + (high >> 31)) >> shift;
+    const int32_t high = (int32_t)(((int64_t)(value * 4) * mul) >> 32);
+    const int32_t product = (high + 1) >> 1;
+    return (product + (INT32_C(1) << (shift - 1)) + (product >> 31)) >> shift;
 }"""
 
 TFLITE = """\

@@ -45,10 +45,10 @@ def tail_nodes(layer: Layer) -> tuple[Node, ...]:
     return layer.nodes[1:]
 
 
-def finish(layer: Layer, value: Value, indices: Indices, writer: Writer, host: Host) -> Value:
+def finish(layer: Layer, value: Value, indices: Indices, writer: Writer) -> Value:
     """Run an element of the principal node's output through the rest of the layer."""
     nodes = tail_nodes(layer)
-    return evaluate(nodes, layer.tensors, {layer.nodes[0].output: value}, indices, writer, host)
+    return evaluate(nodes, layer.tensors, {layer.nodes[0].output: value}, indices, writer)
 
 
 def generated(

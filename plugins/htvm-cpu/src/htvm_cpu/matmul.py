@@ -60,10 +60,10 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     names = index_names(batch)
     taps = padded(first.shape[-1], LANES)
     columns = padded(shape[-1], _OUTPUTS)
-    writer = Writer()
+    writer = Writer(host=host)
     row = [
         *_copy("x", _read(layer, tiling, 0, (*names, "m", "k")), first.shape[-1], taps),
-        *loop("o", columns, _block(layer, tiling, names, taps, writer, host), step=_OUTPUTS),
+        *loop("o", columns, _block(layer, tiling, names, taps, writer), step=_OUTPUTS),
     ]
     column = [
         f"int16_t *t = y + o * {taps};",
@@ -102,7 +102,11 @@ def _copy(target: str, value: str, count: int, taps: int) -> Lines:
 
 
 def _block(
-    layer: Layer, tiling: Tiling, names: Indices, taps: int, writer: Writer, host: Host
+    layer: Layer,
+    tiling: Tiling,
+    names: Indices,
+    taps: int,
+    writer: Writer,
 ) -> Lines:
     columns = layer.output.shape[-1]
     values = ", ".join(f"s0{o}" for o in range(_OUTPUTS))
@@ -113,10 +117,10 @@ def _block(
         Value(text=text, lo=bounds[0], hi=bounds[1]) if fits_int32(*bounds) else Value(text=text)
     )
     indices = (*names, "m", "column")
-    result = finish(layer, value, indices, writer, host)
+    result = finish(layer, value, indices, writer)
     store = [
         "const int32_t column = o + q;",
-        *writer.lines,
+        *writer.body,
         f"out[{element(tiling.output, indices)}] = ({layer.output.dtype.c_name}){result.text};",
     ]
     return [

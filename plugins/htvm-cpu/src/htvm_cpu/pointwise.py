@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from htvm.api import Array, DType, InternalError, Node, Tensor, ops, requant, row_major
-from htvm_cpu.host import Host
 from htvm_cpu.place import Indices, element
 from htvm_cpu.requantise import requantise, rounded
 from htvm_cpu.snippet import Value, Writer, fits_int32
@@ -43,7 +42,6 @@ def evaluate(
     known: Mapping[str, Value],
     indices: Indices,
     writer: Writer,
-    host: Host,
 ) -> Value:
     """Statements that compute one element of the last node's output.
 
@@ -53,7 +51,6 @@ def evaluate(
         known: The elements already at hand, by tensor name.
         indices: C expression of the element's index on each axis of the output.
         writer: Takes the statements.
-        host: The processor.
     """
     values = dict(known)
     result = next(reversed(values.values()))
@@ -63,13 +60,13 @@ def evaluate(
             for name in node.inputs
         ]
         along = _along(node, tensors[node.output], indices)
-        result = _apply(node, operands, along, tensors, writer, host)
+        result = _apply(node, operands, along, tensors, writer)
         values[node.output] = result
     return result
 
 
 def _along(node: Node, output: Tensor, indices: Indices) -> str:
-    axis = getattr(node.op, "axis", None)
+    axis: int | None = getattr(node.op, "axis", None)
     if axis is None:
         return "0"
     return indices[len(indices) - len(output.shape) + axis]
@@ -96,31 +93,34 @@ def _apply(
     channel: str,
     tensors: Mapping[str, Tensor],
     writer: Writer,
-    host: Host,
 ) -> Value:
     op, value = node.op, operands[0]
     match op:
         case requant.Requant():
-            return requantise(op, value, channel, writer, host)
+            result = requantise(op, value, channel, writer)
         case ops.Elementwise():
-            return _elementwise(op, operands[0], operands[1], writer)
+            result = _elementwise(op, operands[0], operands[1], writer)
         case ops.Clip():
-            return _clip(op, value, writer)
+            result = _clip(op, value, writer)
         case ops.Cast():
-            return _cast(op, value, writer)
+            result = _cast(op, value, writer)
         case ops.Lut():
-            return _lut(op, value, tensors[node.inputs[0]].dtype, writer)
+            result = _lut(op, value, tensors[node.inputs[0]].dtype, writer)
         case ops.Quantize():
-            scale = _scale(op.scale, channel, writer)
-            text = rounded(
-                f"{value.text} / {scale}", op.zero_point, op.lo, op.hi, writer, ties=op.rounding
-            )
-            return Value(text=writer.let(text), lo=op.lo, hi=op.hi)
+            result = _quantize(op, value, channel, writer)
         case ops.Dequantize():
             scale = _scale(op.scale, channel, writer)
             text = f"(float)({plus(value.text, -op.zero_point)}) * {scale}"
-            return _real(text, writer)
-    raise InternalError(f"no C for element-wise op {type(op).__name__}")
+            result = _real(text, writer)
+        case _:
+            raise InternalError(f"no C for element-wise op {type(op).__name__}", code="E642")
+    return result
+
+
+def _quantize(op: ops.Quantize, value: Value, channel: str, writer: Writer) -> Value:
+    scale = _scale(op.scale, channel, writer)
+    text = rounded(f"{value.text} / {scale}", op.zero_point, op.lo, op.hi, writer, ties=op.rounding)
+    return Value(text=writer.let(text), lo=op.lo, hi=op.hi)
 
 
 def _real(text: str, writer: Writer) -> Value:
@@ -128,9 +128,10 @@ def _real(text: str, writer: Writer) -> Value:
 
 
 def _scale(scale: npt.NDArray[np.float32], channel: str, writer: Writer) -> str:
-    if np.all(scale == scale.flat[0]):
-        return real(float(scale.flat[0]))
-    return f"{writer.array('scale', DType.FLOAT32, scale)}[{channel}]"
+    first = float(scale.flat[0])
+    if np.all(scale == first):
+        return real(first)
+    return writer.per_channel("scale", DType.FLOAT32, scale, channel)
 
 
 def _clip(op: ops.Clip, value: Value, writer: Writer) -> Value:

@@ -116,16 +116,19 @@ def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
 def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     """Loops over windows, channels innermost where they lie side by side."""
     pool = pool_of(layer)
-    writer = Writer()
+    writer = Writer(host=host)
     body = _channels_at_once if _side_by_side(layer, tiling.inputs[0]) else _window_by_window
     lines = fill_lines(tiling.output, layer.output.shape, "out")
-    lines += body(layer, tiling, pool, writer, host)
+    lines += body(layer, tiling, pool, writer)
     size = cycles.code_bytes(layer.nodes, loops=4, host=host)
     return generated(lines, writer, size_bytes=size)
 
 
 def _channels_at_once(
-    layer: Layer, tiling: Tiling, pool: Pool, writer: Writer, host: Host
+    layer: Layer,
+    tiling: Tiling,
+    pool: Pool,
+    writer: Writer,
 ) -> Lines:
     _, channels, height, width = _result(layer).shape
     place = element(tiling.inputs[0], ("0", "0", "iy", "ix"))
@@ -136,7 +139,7 @@ def _channels_at_once(
     pixel = [
         *loop("c", channels, [f"sums[c] = {_start(layer, pool)};"]),
         *_window(layer, pool, take),
-        *loop("c", channels, _store(layer, tiling, pool, "sums[c]", writer, host)),
+        *loop("c", channels, _store(layer, tiling, pool, "sums[c]", writer)),
     ]
     nested = nest((height, width), (0, 1), ("oy", "ox"), pixel)
     fixed = [
@@ -148,7 +151,10 @@ def _channels_at_once(
 
 
 def _window_by_window(
-    layer: Layer, tiling: Tiling, pool: Pool, writer: Writer, host: Host
+    layer: Layer,
+    tiling: Tiling,
+    pool: Pool,
+    writer: Writer,
 ) -> Lines:
     _, channels, height, width = _result(layer).shape
     kind = "float" if layer.inputs[0].dtype is DType.FLOAT32 else "int32_t"
@@ -156,7 +162,7 @@ def _window_by_window(
     pixel = [
         f"{kind} sum = {_start(layer, pool)};",
         *_window(layer, pool, [_accumulate(layer, pool, "sum", f"in0[{place}]")]),
-        *_store(layer, tiling, pool, "sum", writer, host),
+        *_store(layer, tiling, pool, "sum", writer),
     ]
     extents = (channels, height, width)
     names = ("c", "oy", "ox")
@@ -184,19 +190,16 @@ def _accumulate(layer: Layer, pool: Pool, total: str, value: str) -> str:
 
 def _window(layer: Layer, pool: Pool, body: Lines) -> Lines:
     """Loops over the part of a window that lies inside the image."""
-    _, _, height, width = _image(layer)
-    top, left, bottom, right = pool.pad
-    lines = _range("y", "oy", pool.kernel[0], pool.stride[0], (top, bottom), height)
-    lines += _range("x", "ox", pool.kernel[1], pool.stride[1], (left, right), width)
+    lines = _range(layer, pool, 0) + _range(layer, pool, 1)
     inner = block("for (int32_t ix = x0; ix < x1; ix++)", body)
     return [*lines, *block("for (int32_t iy = y0; iy < y1; iy++)", inner)]
 
 
-def _range(
-    axis: str, index: str, kernel: int, stride: int, pad: tuple[int, int], extent: int
-) -> Lines:
-    """First and last position of a window along an axis."""
-    before, after = pad
+def _range(layer: Layer, pool: Pool, number: int) -> Lines:
+    """First and last position of a window along the height (0) or the width (1)."""
+    axis, index = (("y", "oy"), ("x", "ox"))[number]
+    before, after = pool.pad[number], pool.pad[number + 2]
+    kernel, stride, extent = pool.kernel[number], pool.stride[number], _image(layer)[number + 2]
     start = plus(index if stride == 1 else f"{index} * {stride}", -before)
     end = f"{start} + {kernel}"
     low = f"{start} > 0 ? {start} : 0" if before else start
@@ -205,13 +208,17 @@ def _range(
 
 
 def _store(
-    layer: Layer, tiling: Tiling, pool: Pool, total: str, writer: Writer, host: Host
+    layer: Layer,
+    tiling: Tiling,
+    pool: Pool,
+    total: str,
+    writer: Writer,
 ) -> Lines:
     value = _value(layer, pool, total, writer)
     indices = ("0", "c", "oy", "ox")
-    result = finish(layer, value, indices, writer, host)
+    result = finish(layer, value, indices, writer)
     place = element(tiling.output, indices)
-    return [*writer.lines, f"out[{place}] = ({layer.output.dtype.c_name}){result.text};"]
+    return [*writer.body, f"out[{place}] = ({layer.output.dtype.c_name}){result.text};"]
 
 
 def _value(layer: Layer, pool: Pool, total: str, writer: Writer) -> Value:
@@ -231,7 +238,7 @@ def _value(layer: Layer, pool: Pool, total: str, writer: Writer) -> Value:
 
 def _average(pool: Pool, total: str, writer: Writer) -> Value:
     """Rounded half away from zero by the count of elements inside the image."""
-    count = f"((y1 - y0) * (x1 - x0))" if any(pool.pad) else str(pool.kernel[0] * pool.kernel[1])
+    count = "((y1 - y0) * (x1 - x0))" if any(pool.pad) else str(pool.kernel[0] * pool.kernel[1])
     half = f"{count} / 2" if any(pool.pad) else str(pool.kernel[0] * pool.kernel[1] // 2)
     mean = writer.let(f"({total} > 0 ? {total} + {half} : {total} - {half}) / {count}")
     low = writer.let(f"{mean} > {pool.lo} ? {mean} : {pool.lo}")

@@ -58,15 +58,15 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     adding = nest(
         source.shape, order, names, [f"sum += {plus(f'in0[{place}]', -op.input_zero_point)};"]
     )
-    writer = Writer()
+    writer = Writer(host=host)
     indices = _result_indices(layer, reduced, names)
     count = prod(source.shape[axis] for axis in reduced)
     lo, hi = (count * (end - op.input_zero_point) for end in source.dtype.bounds)
     text = writer.let("sum")
     value = Value(text=text, lo=lo, hi=hi) if fits_int32(lo, hi) else Value(text=text)
-    result = finish(layer, value, indices, writer, host)
+    result = finish(layer, value, indices, writer)
     store = f"out[{element(tiling.output, indices)}] = ({layer.output.dtype.c_name}){result.text};"
-    body = ["int32_t sum = 0;", *adding, *writer.lines, store]
+    body = ["int32_t sum = 0;", *adding, *writer.body, store]
     lines = fill_lines(tiling.output, layer.output.shape, "out")
     lines += nest(source.shape, kept, names, body) if _loops(source.shape, kept) else body
     size = cycles.code_bytes(layer.nodes, loops=len(names), host=host)

@@ -7,18 +7,16 @@ import numpy.typing as npt
 
 from htvm.api import DType, InternalError, requant
 from htvm_cpu import helpers
-from htvm_cpu.host import Host
 from htvm_cpu.snippet import Value, Writer, fits_int32
 from htvm_cpu.text import integer, plus, real
 
 Ints = npt.NDArray[np.int64]
 
 _MAGIC_LIMIT = 1 << 22
+_HEAD_ROOM = 1 << 29
 
 
-def requantise(
-    op: requant.Requant, value: Value, channel: str, writer: Writer, host: Host
-) -> Value:
+def requantise(op: requant.Requant, value: Value, channel: str, writer: Writer) -> Value:
     """Statements that requantise one element.
 
     Args:
@@ -26,7 +24,6 @@ def requantise(
         value: What goes in, with its bounds.
         channel: C expression of the index into per-channel parameters.
         writer: Takes the statements.
-        host: Decides between floats and integers for the float arithmetic.
 
     Raises:
         InternalError: the arithmetic is unknown.
@@ -39,7 +36,7 @@ def requantise(
         case requant.TfliteRequant():
             text = _tflite(op, value, channel, writer)
         case requant.FloatRequant():
-            text = _float(op, value, channel, writer, host)
+            text = _float(op, value, channel, writer)
         case _:
             raise InternalError(f"no C for requantisation {type(op).__name__}")
     return Value(text=writer.let(text), lo=op.lo, hi=op.hi)
@@ -52,7 +49,7 @@ def _parameter(
     if np.all(values == values.flat[0]):
         first = values.flat[0]
         return real(float(first)) if dtype is DType.FLOAT32 else integer(int(first))
-    return f"{writer.array(stem, dtype, values)}[{channel}]"
+    return writer.per_channel(stem, dtype, values, channel)
 
 
 def _narrowest(values: Ints, *types: DType) -> DType:
@@ -67,9 +64,14 @@ def _product_bounds(value: Value, mul: Ints, add: Ints) -> tuple[int, int]:
 
 def _clipped(text: str, op: requant.Requant, zero_point: int, *, wide: bool, writer: Writer) -> str:
     """The clip, done before the zero point is added so that the sum cannot overflow."""
-    writer.needs(helpers.CLIP64 if wide else helpers.CLIP)
-    name = "htvm_clip64" if wide else "htvm_clip"
     lo, hi = integer(op.lo - zero_point), integer(op.hi - zero_point)
+    if wide:
+        name, text_of = "htvm_clip64", helpers.CLIP64
+    elif writer.host.is_scalar:
+        name, text_of = "htvm_limit", helpers.LIMIT
+    else:
+        name, text_of = "htvm_clip", helpers.CLIP
+    writer.needs(text_of)
     return plus(f"{name}({text}, {lo}, {hi})", zero_point)
 
 
@@ -116,14 +118,13 @@ def _tflite(op: requant.TfliteRequant, value: Value, channel: str, writer: Write
 
 
 def _only_right(op: requant.TfliteRequant, magnitude: int) -> bool:
-    """Whether the short form is exact: right shifts only, and no sum leaves int32."""
+    """Whether the short form is exact: right shifts only, and two bits of head room."""
     shift = int(-op.exponent.min())
-    in_range = int(op.exponent.max()) < 0 and shift <= 31 and int(op.mul.min()) > -(2**31)
-    return in_range and magnitude + (1 << (shift - 1)) < 2**31
+    return int(op.exponent.max()) < 0 and shift <= 31 and magnitude < _HEAD_ROOM
 
 
-def _float(op: requant.FloatRequant, value: Value, channel: str, writer: Writer, host: Host) -> str:
-    if op.emulated or not host.fpu:
+def _float(op: requant.FloatRequant, value: Value, channel: str, writer: Writer) -> str:
+    if op.emulated or not writer.host.fpu:
         return _emulated(op, value, channel, writer)
     scale = _parameter("scale", op.scale, DType.FLOAT32, channel, writer)
     return rounded(f"(float){value.text} * {scale}", op.zero_point, op.lo, op.hi, writer)

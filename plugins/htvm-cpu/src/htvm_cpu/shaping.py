@@ -113,7 +113,7 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     for source, copy in _copies(layer, tiling):
         lines += whole(copy_lines(copy, source=source))
     size = cycles.code_bytes(layer.nodes, loops=2 * len(layer.nodes[0].inputs), host=host)
-    return generated(lines, Writer(), size_bytes=size)
+    return generated(lines, Writer(host=host), size_bytes=size)
 
 
 KERNEL = Kernel(tilings=tilings, cost=cost, generate=generate)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from htvm.api import Array, Constant, DType
+from htvm_cpu.host import Host
 
 INT32 = (-(2**31), 2**31 - 1)
 
@@ -51,11 +52,15 @@ class Writer:
     """Collects the statements of one element's computation, and what they need.
 
     Attributes:
+        host: The processor the statements are for.
+        setup: Loads of per-channel parameters; they depend on the channel's index only.
         lines: Statements so far.
         constants: Arrays they read.
         helpers: Functions they call.
     """
 
+    host: Host
+    setup: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     constants: list[Constant] = field(default_factory=list)
     helpers: dict[str, None] = field(default_factory=dict)
@@ -70,6 +75,20 @@ class Writer:
         name = next(name for name in _numbered(stem) if name not in taken)
         self.constants.append(Constant(name=name, dtype=dtype, data=data.astype(dtype.numpy)))
         return name
+
+    def per_channel(self, stem: str, dtype: DType, data: Array, channel: str) -> str:
+        """Add a constant array and load the channel's element; the name of the local variable."""
+        name = self.array(stem, dtype, data)
+        kind = (
+            "float" if dtype is DType.FLOAT32 else "int64_t" if dtype is DType.INT64 else "int32_t"
+        )
+        self.setup.append(f"const {kind} {name}_c = {name}[{channel}];")
+        return f"{name}_c"
+
+    @property
+    def body(self) -> list[str]:
+        """Loads, then statements."""
+        return [*self.setup, *self.lines]
 
     def let(self, text: str, *, is_float: bool = False) -> str:
         """Define a constant local variable; its name."""

@@ -107,7 +107,7 @@ def tilings(layer: Layer, offers: Offers, host: Host) -> tuple[Tiling, ...]:
 
 def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
     """Three passes over each row."""
-    rows = layer.output.elements // max(1, layer.output.shape[_form(layer, Writer()).axis])
+    rows = layer.output.elements // max(1, layer.output.shape[_form(layer, Writer(host=host)).axis])
     is_fixed = isinstance(layer.nodes[0].op, ops.SoftmaxTflite)
     each = cycles.SOFTMAX_FIXED if is_fixed else cycles.SOFTMAX_FLOAT
     each += cycles.pointwise(layer.nodes[1:], host)
@@ -117,13 +117,13 @@ def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
 
 def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     """Greatest element, sum of exponentials, results: in a loop over the rows."""
-    writer = Writer()
+    writer = Writer(host=host)
     shape = layer.inputs[0].shape
     form = _form(layer, writer)
     names = list(index_names(shape))
     names[form.axis] = "i"
     table = Constant(name="table", dtype=form.dtype, data=form.table.astype(form.dtype.numpy))
-    store = _store(layer, tiling, form, tuple(names), writer, host)
+    store = _store(layer, tiling, form, tuple(names), writer)
     row = _row(layer, tiling, form, tuple(names), store)
     others = [axis for axis in range(len(shape)) if axis != form.axis]
     lines = fill_lines(tiling.output, layer.output.shape, "out")
@@ -161,13 +161,12 @@ def _store(
     form: Form,
     names: tuple[str, ...],
     writer: Writer,
-    host: Host,
 ) -> Lines:
     text = writer.let(form.result.text, is_float=form.result.is_float)
     value = Value(text=text, is_float=form.result.is_float, lo=form.result.lo, hi=form.result.hi)
-    result = finish(layer, value, names, writer, host)
+    result = finish(layer, value, names, writer)
     place = element(tiling.output, names)
-    return [*writer.lines, f"out[{place}] = ({layer.output.dtype.c_name}){result.text};"]
+    return [*writer.body, f"out[{place}] = ({layer.output.dtype.c_name}){result.text};"]
 
 
 KERNEL = Kernel(tilings=tilings, cost=cost, generate=generate)

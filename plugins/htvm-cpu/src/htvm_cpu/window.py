@@ -14,6 +14,8 @@ from htvm_cpu.text import Lines, block, loop, plus
 
 Ints = npt.NDArray[np.int64]
 
+_UNROLLED = 4
+
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
@@ -192,9 +194,9 @@ def _channel(window: Window) -> str:
     return "c" if window.groups == 1 else f"group * {window.channels} + c"
 
 
-def _copied(window: Window, how: Gather, source: str) -> str:
+def _copied(window: Window, how: Gather, source: str, ahead: int = 0) -> str:
     shift = plus(source, -window.zero_point) if how.centred else source
-    target = "row[k]" if how.step == 1 else f"row[k * {how.step}]"
+    target = "row[k]" if how.step == 1 else f"row[{plus(f'k * {how.step}', ahead * how.step)}]"
     return f"{target} = {'(int16_t)(' + shift + ')' if how.centred else shift};"
 
 
@@ -208,8 +210,11 @@ def _contiguous_row(window: Window, how: Gather) -> Lines:
         return []
     start = element(how.layout, ("0", "0", "iy", "x0"))
     count = window.kernel[1] * window.channels
-    body = [_copied(window, how, "line[i]"), "k++;"]
-    return [f"const {how.dtype.c_name} *line = in0 + {start};", *loop("i", count, body)]
+    line = f"const {how.dtype.c_name} *line = in0 + {start};"
+    if how.step > 1 and count % _UNROLLED == 0:
+        parts = [_copied(window, how, f"line[i + {i}]", i) for i in range(_UNROLLED)]
+        return [line, *loop("i", count, [*parts, f"k += {_UNROLLED};"], step=_UNROLLED)]
+    return [line, *loop("i", count, [_copied(window, how, "line[i]"), "k++;"])]
 
 
 def _tap(window: Window, how: Gather, dilation: int) -> Lines:
