@@ -69,6 +69,33 @@ def convolutions(draw, kernels=KERNELS, depthwise=SHARED):
 
 
 @st.composite
+def unusual(draw):
+    """Strides, dilations and groups the core has only through rewrites."""
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    kernel = (draw(st.integers(1, 8)), draw(st.integers(1, 8)))
+    stride = (draw(st.integers(1, 4)), draw(st.integers(1, 4)))
+    dilation = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
+    reach = [(size - 1) * step + 1 for size, step in zip(kernel, dilation, strict=True)]
+    pad = tuple(draw(st.integers(0, 3)) for _ in range(4))
+    shape = (
+        groups * draw(st.integers(1, 8)),
+        reach[0] + draw(st.integers(0, 20)),
+        reach[1] + draw(st.integers(0, 20)),
+    )
+    return conv_graph(
+        draw(SEEDS),
+        shape=shape,
+        outputs=groups * draw(st.integers(1, 12)),
+        kernel=kernel,
+        stride=stride,
+        pad=pad,
+        dilation=dilation,
+        groups=groups,
+        op=draw(requants()),
+    )
+
+
+@st.composite
 def denses(draw):
     shape = draw(st.sampled_from([(1,), (3,)]))
     sizes = st.integers(1, 300) if shape == (1,) else st.integers(1, 9)
@@ -120,6 +147,7 @@ FAMILIES = {
     "convolutions": (convolutions(), 120),
     "any kernel": (convolutions(kernels=st.integers(1, 7)), 40),
     "depthwise": (convolutions(depthwise=st.just(True)), 60),
+    "unusual": (unusual(), 60),
     "dense": (denses(), 40),
     "sums": (sums(), 60),
 }
