@@ -60,8 +60,7 @@ def collect(schedule: Schedule, prefix: str) -> Constants:
     """Name every constant of the network; equal arrays share one name."""
     wanted = [(kernel, item) for kernel in schedule.kernels for item in kernel.constants]
     texts = unique(
-        f"{prefix}_{kernel.step.name}_{identifier(item.name)}"
-        for kernel, item in wanted
+        f"{prefix}_{kernel.step.name}_{identifier(item.name)}" for kernel, item in wanted
     )
     symbols: dict[tuple[bytes, str, int, bool], Symbol] = {}
     names: dict[tuple[str, str], str] = {}
