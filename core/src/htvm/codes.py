@@ -8,6 +8,7 @@ CODES: Mapping[str, str] = {
     "E001": "A bug in htvm or in a plug-in: something no input should be able to cause. Please "
     "report it; HTVM_DEBUG=1 shows the traceback.",
     "E002": "The run was interrupted. An earlier output folder is as it was.",
+    "E003": "The operating system refused something: a full disk, too many open files.",
     "E100": "The command line cannot be understood; the command's --help lists its options.",
     "E101": "The network file is missing, is a folder, or may not be read.",
     "E102": "The file is neither ONNX nor TFLite, judged by its content and name.",

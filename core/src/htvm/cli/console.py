@@ -14,19 +14,34 @@ from rich.text import Text
 from htvm.errors import HtvmError
 
 
+class OutputClosed(Exception):
+    """Nobody reads what is printed any more."""
+
+
+class _Screen(Console):
+    """A console that leaves it to the entry point what a closed pipe means."""
+
+    def on_broken_pipe(self) -> None:
+        raise OutputClosed
+
+
 def people() -> Console:
     """The console for people: stderr, plain when it is not a terminal."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return _Screen(stderr=True, highlight=False, soft_wrap=True)
 
 
 def output() -> Console:
     """The console for what a command was asked to show: stdout."""
-    return Console(highlight=False, soft_wrap=True)
+    return _Screen(highlight=False, soft_wrap=True)
 
 
 def print_json(document: Mapping[str, object]) -> None:
     """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    try:
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise OutputClosed from error
 
 
 def print_error(error: HtvmError) -> None:

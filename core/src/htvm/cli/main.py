@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import sys
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 
 import click
 
@@ -16,7 +19,7 @@ _COMMANDS = {
     name: f"htvm.cli.commands.{name}"
     for name in ("deploy", "doctor", "explain", "inspect", "targets", "verify")
 }
-_INTERRUPTED = 130
+_PIPE_CLOSED = 128 + 13
 
 
 class _Commands(click.Group):
@@ -47,19 +50,35 @@ def run(arguments: list[str]) -> int:
     """
     as_json = "--json" in arguments
     try:
-        cli.main(args=arguments, prog_name="htvm", standalone_mode=False)
+        code = _answer(arguments, as_json)
+        sys.stdout.flush()
+    except (console.OutputClosed, BrokenPipeError):
+        _discard_output()
+        return _PIPE_CLOSED
+    except OSError:  # the output itself cannot be written, so there is nowhere to tell
+        _discard_output()
+        return HtvmError.exit_code
+    return code
+
+
+def _answer(arguments: list[str], as_json: bool) -> int:
+    try:
+        code = cli.main(args=arguments, prog_name="htvm", standalone_mode=False)
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return _fail(HtvmError("interrupted", code="E002"), as_json, _INTERRUPTED)
+    except (click.Abort, KeyboardInterrupt) as stop:
+        number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
+        return _fail(HtvmError("interrupted", code="E002"), as_json, 128 + number)
     except click.ClickException as problem:
         wrong = UsageError(problem.format_message(), hint=_help_hint(problem))
         return _fail(wrong, as_json, wrong.exit_code)
     except HtvmError as error:
         return _fail(error, as_json, error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except console.OutputClosed:
+        raise
+    except OSError as error:
+        refused = HtvmError(f"the operating system refused: {error}", code="E003")
+        return _fail(refused, as_json, refused.exit_code)
     except Exception as error:
         if os.environ.get("HTVM_DEBUG"):
             raise
@@ -68,7 +87,14 @@ def run(arguments: list[str]) -> int:
             hint="run again with HTVM_DEBUG=1 for the traceback, and please report it",
         )
         return _fail(bug, as_json, bug.exit_code)
-    return 0
+    return code if isinstance(code, int) else 0
+
+
+def _discard_output() -> None:
+    """Let what is still buffered go nowhere, since nobody reads it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
 
 
 def _help_hint(problem: click.ClickException) -> str:
@@ -83,8 +109,34 @@ def _fail(error: HtvmError, as_json: bool, exit_code: int) -> int:
     return exit_code
 
 
+class Stopped(KeyboardInterrupt):
+    """The process was asked to end by a signal other than Ctrl-C's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def _stop(number: int, _: object) -> None:
+    raise Stopped(number)
+
+
+def _prepare_output() -> None:
+    """Make sure that both streams are there and take every character."""
+    nowhere = Path(os.devnull)
+    sys.stdout = sys.stdout or nowhere.open("w", encoding="utf-8")
+    sys.stderr = sys.stderr or nowhere.open("w", encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """Console script."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _stop)
+    _prepare_output()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -51,7 +51,7 @@ def write_project(files: Mapping[str, str], folder: Path) -> None:
     Raises:
         UsageError: E145 the folder cannot be written, E146 it holds files htvm did not write.
     """
-    target = folder.resolve()
+    target = _resolved(folder)
     _refuse_foreign(target)
     made: list[Path] = []
     with held_back() as asked_to_stop:
@@ -76,7 +76,7 @@ def check_writable(folder: Path) -> None:
     Raises:
         UsageError: as ``write_project``.
     """
-    target = folder.resolve()
+    target = _resolved(folder)
     _refuse_foreign(target)
     if Path.cwd().is_relative_to(target):
         raise _unwritable(folder, OSError(16, "it is the current folder, or holds it"))
@@ -86,6 +86,13 @@ def check_writable(folder: Path) -> None:
             raise _unwritable(folder, NotADirectoryError(20, f"{needed} is no folder"))
         if not os.access(needed, os.W_OK | os.X_OK):
             raise _unwritable(folder, PermissionError(13, f"{needed} is read-only"))
+
+
+def _resolved(folder: Path) -> Path:
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _unwritable(folder, error) from error
 
 
 def _make_parents(target: Path, made: list[Path]) -> None:
@@ -200,11 +207,11 @@ def _listed(file: Path) -> set[str]:
     return set()
 
 
-def _unwritable(folder: Path, error: OSError) -> UsageError:
+def _unwritable(folder: Path, error: Exception) -> UsageError:
     return UsageError(
         f"cannot write to {folder}",
         code="E145",
-        seen=error.strerror or str(error),
+        seen=getattr(error, "strerror", None) or str(error),
         accepted="a folder that can be made or replaced",
         hint="choose another folder with -o",
     )

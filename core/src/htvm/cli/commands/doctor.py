@@ -26,7 +26,7 @@ def command(as_json: bool) -> None:
         for check in checks:
             _show(check)
     if not all(check.ok for check in checks):
-        sys.exit(_EXIT_FOUND_FAULTS)
+        click.get_current_context().exit(_EXIT_FOUND_FAULTS)
 
 
 def _show(check: Check) -> None:
