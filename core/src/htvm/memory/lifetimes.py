@@ -38,8 +38,14 @@ def lifetimes(plan: Dispatch, align_bytes: int) -> tuple[Lifetime, ...]:
     """The arena's buffers and scratches, in order of first use.
 
     A layer that may work in place takes over the buffer of its input when that input is needed no
-    more and is at least as large.
+    more and is as large. Taking over a larger one as well can keep it alive for too long, so that
+    is done only when it lowers the most bytes live at once.
     """
+    ways = (_lifetimes(plan, align_bytes, larger=larger) for larger in (False, True))
+    return min(ways, key=lambda items: max(live_bytes(items, len(plan.steps)), default=0))
+
+
+def _lifetimes(plan: Dispatch, align_bytes: int, *, larger: bool) -> tuple[Lifetime, ...]:
     found: dict[str, Lifetime] = {}
     owner: dict[str, str] = {}
     last = _last_uses(plan)
@@ -49,7 +55,8 @@ def lifetimes(plan: Dispatch, align_bytes: int) -> tuple[Lifetime, ...]:
             continue
         size = _aligned(plan.storages[name].size_bytes, align_bytes)
         taken = owner.get(_taken_over(plan, step, index, last) or "")
-        if taken is not None and size <= found[taken].size_bytes:
+        room = found[taken].size_bytes if taken is not None else -1
+        if taken is not None and (size == room or (larger and size < room)):
             shared = found[taken]
             found[taken] = replace(shared, names=(*shared.names, name), last=last[name])
             owner[name] = taken
