@@ -101,7 +101,7 @@ class Speechless(Target):
     [
         (object, "E603"),
         (Old, "E604"),
-        (Needy, "E605"),
+        (Needy, "E603"),
         (Speechless, "E606"),
         (Misspelt, "E613"),
         (WrongArguments, "E613"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +14,7 @@ from htvm.errors import UsageError
 if TYPE_CHECKING:
     from htvm.deployment import Request, VerifyOptions
 
+_EXTENT = re.compile("[1-9][0-9]{0,9}")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -84,7 +86,13 @@ inputs = _apply(
         show_default=True,
         help="Random samples to verify with.",
     ),
-    click.option("--seed", type=int, default=0, show_default=True, help="Of the random samples."),
+    click.option(
+        "--seed",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        help="Of the random samples.",
+    ),
     click.option(
         "--sanitize", is_flag=True, help="Build with AddressSanitizer and UBSan to verify."
     ),
@@ -109,7 +117,7 @@ def parse_shapes(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
     shapes = {}
     for name, text in pairs(texts, "--shape").items():
         parts = text.lower().split("x")
-        if not all(part.isdigit() and int(part) > 0 for part in parts):
+        if not all(_EXTENT.fullmatch(part) for part in parts):
             raise UsageError(
                 f"--shape {name} is not a shape",
                 code="E131",

@@ -48,7 +48,7 @@ def bad_shape_option(name: str, seen: str, accepted: str) -> UsageError:
         code="E104",
         seen=seen,
         accepted=accepted,
-        hint="give --shape NAME=1,3,32,32 with one of the network's inputs",
+        hint="give --shape NAME=1x3x32x32 with one of the network's inputs",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, distributions
 
 GROUP = "htvm.targets"
 
@@ -25,17 +25,30 @@ class TargetInfo:
     entry: str
 
 
-def _info(point: EntryPoint) -> TargetInfo:
-    package = point.dist
-    return TargetInfo(
-        name=point.name,
-        distribution=package.metadata["Name"] if package else "unknown",
-        version=package.version if package else "unknown",
-        entry=point.value,
-    )
+def _info(point: EntryPoint, package: Distribution) -> TargetInfo:
+    try:
+        name, version = str(package.metadata["Name"]), str(package.version)
+    except Exception:  # whatever a damaged installation makes the standard library raise
+        name, version = "unknown", "unknown"
+    return TargetInfo(name=point.name, distribution=name, version=version, entry=point.value)
+
+
+def _points(package: Distribution) -> tuple[EntryPoint, ...]:
+    """The targets a distribution announces; none if its metadata cannot be read."""
+    try:
+        return tuple(package.entry_points.select(group=GROUP))
+    except Exception:  # as above
+        return ()
 
 
 def list_targets() -> tuple[TargetInfo, ...]:
-    """Every installed target, by name. Reads metadata only, so a broken plug-in lists as well."""
-    found = {_info(point) for point in entry_points(group=GROUP)}
-    return tuple(sorted(found, key=lambda info: (info.name, info.distribution)))
+    """Every installed target, by name. Reads metadata only, so a broken plug-in lists as well.
+
+    Of a distribution found twice on the path, the first is the one Python imports.
+    """
+    found: dict[tuple[str, str], TargetInfo] = {}
+    for package in distributions():
+        for point in _points(package):
+            info = _info(point, package)
+            found.setdefault((info.name, info.distribution), info)
+    return tuple(found[key] for key in sorted(found))

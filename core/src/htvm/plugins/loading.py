@@ -49,7 +49,7 @@ def load_target(info: TargetInfo) -> Target:
 
     Raises:
         PluginError: E602 it cannot be imported, E603 it is no ``Target`` class, E604 it was
-            written for another interface version, E605 it cannot be instantiated.
+            written for another interface version.
     """
     found = _import(info)
     if not (isinstance(found, type) and issubclass(found, Target)):
@@ -59,15 +59,15 @@ def load_target(info: TargetInfo) -> Target:
         raise _broken(info, "E604", seen, f"plug-in interface {API_VERSION}")
     try:
         return found()
-    except Exception as error:
-        raise _broken(info, "E605", _cause(error), "a class without arguments") from error
+    except (Exception, SystemExit) as error:
+        raise _broken(info, "E603", _cause(error), "a class without arguments") from error
 
 
 def _import(info: TargetInfo) -> object:
     point = EntryPoint(name=info.name, value=info.entry, group=GROUP)
     try:
         return point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _broken(info, "E602", _cause(error), "a module that can be imported") from error
 
 

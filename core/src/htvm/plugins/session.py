@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pluggy
 
 from htvm import hookspecs
-from htvm.errors import HtvmError, PluginError
+from htvm.errors import HtvmError, PluginError, UsageError
 from htvm.ir.dtype import DType
 from htvm.ir.layout import Layout
 from htvm.plugins.listing import TargetInfo
@@ -53,19 +53,24 @@ class Session:
     def options(self) -> Mapping[str, str]:
         """Keys that plug-ins accept as settings besides the hardware's, with one line each."""
         found: dict[str, str] = {}
-        for answer in self._all("htvm_options"):
+        for answer in self._all("htvm_options", Mapping):
             found.update(answer)
         return found
 
     def patterns(self) -> tuple[Pattern, ...]:
         """The patterns of every engine."""
-        answers = self._all("htvm_patterns", hardware=self.hardware)
-        return tuple(pattern for answer in answers for pattern in answer)
+        answers = self._all("htvm_patterns", tuple, hardware=self.hardware)
+        return tuple(
+            pattern
+            for answer in answers
+            for pattern in self._each("htvm_patterns", answer, Pattern)
+        )
 
     def tilings(self, layer: Layer, offers: Offers) -> tuple[Tiling, ...]:
         """The tilings worth considering, each with its cost as the first cost model gives it."""
         about = {"layer": layer, "hardware": self.hardware}
-        found: tuple[Tiling, ...] = self._first("htvm_tilings", tuple, offers=offers, **about) or ()
+        answer = self._first("htvm_tilings", tuple, offers=offers, **about) or ()
+        found = self._each("htvm_tilings", answer, Tiling)
         costs = [self._first("htvm_cost", Cost, tiling=tiling, **about) for tiling in found]
         return tuple(
             tiling if cost is None or cost == tiling.cost else replace(tiling, cost=cost)
@@ -83,8 +88,8 @@ class Session:
     def pack(self, layer: Layer, tiling: Tiling) -> tuple[Constant, ...]:
         """The layer's constants as its engine reads them."""
         about = {"layer": layer, "tiling": tiling, "hardware": self.hardware}
-        packed: tuple[Constant, ...] = self._first("htvm_pack", tuple, **about) or ()
-        return packed
+        packed = self._first("htvm_pack", tuple, **about) or ()
+        return self._each("htvm_pack", packed, Constant)
 
     def schedule(
         self, layer: Layer, tiling: Tiling, constants: tuple[Constant, ...]
@@ -106,11 +111,14 @@ class Session:
 
     def runtimes(self) -> tuple[Runtime, ...]:
         """Headers, emulation and device sources of every plug-in that has some."""
-        return tuple(self._all("htvm_runtime", hardware=self.hardware))
+        return tuple(self._all("htvm_runtime", Runtime, hardware=self.hardware))
 
     def checks(self) -> tuple[Check, ...]:
         """What the target's ``htvm doctor`` finds."""
-        return tuple(check for answer in self._all("htvm_doctor") for check in answer)
+        answers = self._all("htvm_doctor", tuple)
+        return tuple(
+            check for answer in answers for check in self._each("htvm_doctor", answer, Check)
+        )
 
     def _convert(self, args: ConvertArgs) -> dict[str, Any]:
         shape, dtype, source, target = args
@@ -138,16 +146,31 @@ class Session:
     def _first(self, hook: str, kind: type[Result], **arguments: Any) -> Result | None:
         answer = self._call(hook, arguments)
         if answer is not None and not isinstance(answer, kind):
-            raise PluginError(
-                f"target {self.target.name!r}: hook {hook} gave a value of the wrong type",
-                code="E608",
-                seen=type(answer).__name__,
-                accepted=kind.__name__,
-            )
+            raise self._wrong_type(hook, answer, kind.__name__)
         return answer
 
-    def _all(self, hook: str, **arguments: Any) -> list[Any]:
-        return [answer for answer in self._call(hook, arguments) if answer is not None]
+    def _all(self, hook: str, kind: type, **arguments: Any) -> list[Any]:
+        answers = [answer for answer in self._call(hook, arguments) if answer is not None]
+        for answer in answers:
+            if not isinstance(answer, kind):
+                raise self._wrong_type(hook, answer, kind.__name__)
+        return answers
+
+    def _each(self, hook: str, items: tuple[object, ...], kind: type[Result]) -> tuple[Result, ...]:
+        for item in items:
+            if not isinstance(item, kind):
+                raise self._wrong_type(hook, item, f"a tuple of {kind.__name__}")
+        return cast("tuple[Result, ...]", items)
+
+    def _wrong_type(self, hook: str, seen: object, accepted: str) -> PluginError:
+        where = f"{self.target.distribution} {self.target.version}"
+        return PluginError(
+            f"target {self.target.name!r} of {where}: hook {hook} gave a value of the wrong type",
+            code="E608",
+            seen=type(seen).__name__,
+            accepted=accepted,
+            hint="report this to the plug-in's author",
+        )
 
     def _call(self, hook: str, arguments: Mapping[str, Any]) -> Any:
         caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
@@ -155,11 +178,11 @@ class Session:
             return caller(**arguments)
         except HtvmError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _raised(caller, error) from error
 
 
-def _raised(caller: pluggy.HookCaller, error: Exception) -> PluginError:
+def _raised(caller: pluggy.HookCaller, error: BaseException) -> PluginError:
     """Name the plug-in whose implementation is on the traceback."""
     running = set()
     trace = error.__traceback__
@@ -220,20 +243,44 @@ def _with_extended(info: TargetInfo, plugin: Target) -> list[tuple[TargetInfo, T
     """The target and all it extends, nearest first, each once."""
     chain = [(info, plugin)]
     names = {info.name}
-    for _, current in chain:
-        for name in current.extends:
+    for owner, current in chain:
+        for name in _extends(owner, current):
             if name not in names:
                 names.add(name)
-                found = find_target(name)
+                found = _find_extended(owner, name)
                 chain.append((found, load_target(found)))
     return chain
+
+
+def _extends(info: TargetInfo, plugin: Target) -> tuple[str, ...]:
+    names: object = plugin.extends
+    if isinstance(names, tuple) and all(isinstance(name, str) for name in names):
+        return names
+    raise _cannot_extend(info, repr(names))
+
+
+def _find_extended(info: TargetInfo, name: str) -> TargetInfo:
+    try:
+        return find_target(name)
+    except UsageError as error:
+        raise _cannot_extend(info, error.message) from error
+
+
+def _cannot_extend(info: TargetInfo, seen: str) -> PluginError:
+    return PluginError(
+        f"target {info.name!r} of {info.distribution} {info.version} cannot extend what it names",
+        code="E605",
+        seen=seen,
+        accepted="a tuple of ids of installed targets",
+        hint="htvm targets lists the installed ones",
+    )
 
 
 def _register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:
     try:
         manager.register(plugin, name=name)
         manager.check_pending()
-    except pluggy.PluginValidationError as error:
+    except Exception as error:
         raise PluginError(
             f"plug-in {name} does not fit the hooks of htvm",
             code="E613",

@@ -70,15 +70,17 @@ def _targets() -> list[Check]:
     from htvm.plugins.listing import list_targets
     from htvm.plugins.session import open_session
 
-    checks = []
+    checks: list[Check] = []
     for info in list_targets():
         name = f"target {info.name}"
         where = f"{info.distribution} {info.version}"
         try:
             session = open_session(info.name)
-            checks.append(Check(name=name, ok=True, detail=where))
-            checks.extend(session.checks())
+            checks += [Check(name=name, ok=True, detail=where), *session.checks()]
         except HtvmError as error:
             detail = f"{where}: {error.message}. {error.seen}".rstrip(". ")
             checks.append(Check(name=name, ok=False, detail=detail, hint=error.hint))
+        except Exception as error:  # a faulty plug-in must not hide what is said of the others
+            detail = f"{where}: {type(error).__name__}: {error}"
+            checks.append(Check(name=name, ok=False, detail=detail))
     return checks
