@@ -15,7 +15,7 @@ from diana_layers import (
     with_parameter,
 )
 
-from htvm.api import DType, Node, UsageError, constant, ops, requant
+from htvm.api import DType, Node, PluginError, constant, ops, requant
 from htvm_diana import patterns
 
 MULTIPLIER = requant.Mulshift31Requant(
@@ -191,7 +191,7 @@ def test_the_contested_side_padding_is_a_setting(choice):
 
 
 def test_an_unknown_side_padding_is_refused():
-    with pytest.raises(UsageError, match="side_padding") as caught:
+    with pytest.raises(PluginError, match="side_padding") as caught:
         layer_of(conv_graph(0, shape=(3, 8, 8), outputs=4), with_parameter("side_padding", "left"))
     assert caught.value.accepted == "symmetric or none"
 

@@ -14,7 +14,7 @@ from itertools import product
 
 import numpy as np
 
-from htvm.api import Engine, Layout, UsageError
+from htvm.api import Engine, Layout, PluginError
 from htvm_diana import forms, layouts, pack
 from htvm_diana.forms import Convolution, Int8s
 
@@ -137,14 +137,14 @@ def _side_limit(core: Engine) -> int:
     """Most zero columns the core may be asked to add on both sides.
 
     Raises:
-        UsageError: E148, a setting no reading of the sources has.
+        PluginError: E624, a setting no reading of the sources has.
     """
     limits = {"symmetric": core.integer("padding_max"), "none": 0}
     chosen = str(core.parameters["side_padding"])
     if chosen not in limits:
-        raise UsageError(
+        raise PluginError(
             "engine.digital.side_padding cannot be used as set",
-            code="E148",
+            code="E624",
             seen=chosen,
             accepted=" or ".join(limits),
             hint="--set engine.digital.side_padding=symmetric",
