@@ -10,14 +10,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from htvm.errors import ToolError
+from htvm.host.cache import cache_folder, forget_old, is_intact, keep, scratch_folder, unwritable
 
 FLAGS = ("-std=c99", "-O2", "-g0", "-fPIC", "-ffp-contract=off", "-DHTVM_HOOKS")
 SANITIZE = (
@@ -27,8 +26,6 @@ SANITIZE = (
     "-fno-omit-frame-pointer",
 )
 _INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.MULTILINE)
-KEEP_SECONDS = 30 * 24 * 3600
-"""Objects not used for so long are removed from the cache."""
 _HINT = "sudo apt-get install gcc, or: pip install 'htvm-core[cc]'"
 
 
@@ -54,7 +51,7 @@ def find_compiler() -> Compiler:
     for variable in ("HTVM_CC", "CC"):
         named = os.environ.get(variable, "").strip()
         if named:
-            return _named(variable, tuple(shlex.split(named)))
+            return _named(variable, named)
     for name in ("cc", "gcc", "clang"):
         if shutil.which(name):
             found = _probe((name,))
@@ -73,13 +70,16 @@ def find_compiler() -> Compiler:
     )
 
 
-def _named(variable: str, command: tuple[str, ...]) -> Compiler:
-    found = _probe(command)
+def _named(variable: str, text: str) -> Compiler:
+    try:
+        found = _probe(tuple(shlex.split(text)))
+    except ValueError:  # a quotation mark without its partner
+        found = None
     if found is None:
         raise ToolError(
             f"the C compiler named by ${variable} does not run",
             code="E502",
-            seen=shlex.join(command),
+            seen=text,
             accepted="a command that answers to --version",
             hint=f"unset {variable}, or {_HINT}",
         )
@@ -89,22 +89,17 @@ def _named(variable: str, command: tuple[str, ...]) -> Compiler:
 def _probe(command: tuple[str, ...]) -> Compiler | None:
     try:
         answer = subprocess.run(
-            [*command, "--version"], capture_output=True, text=True, timeout=60, check=True
+            [*command, "--version"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=60,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None
     lines = answer.stdout.splitlines()
     return Compiler(command=command, version=lines[0].strip() if lines else command[0])
-
-
-def cache_folder() -> Path:
-    """Where built libraries are kept: ``$HTVM_CACHE``, else the user's cache folder."""
-    named = os.environ.get("HTVM_CACHE")
-    if named:
-        return Path(named)
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("htvm"))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -141,29 +136,14 @@ def build_library(build: Build, compiler: Compiler) -> Path:
     keys = [_digest((*common, path, *_flat(_reached(build.files, path)))) for path in build.sources]
     cache = cache_folder() / "objects"
     library = cache / f"{_digest((*common, *keys))}.so"
-    if library.exists():
-        library.touch()
-        return library
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        _forget_old(cache)
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            _build(build, compiler, Path(scratch), keys, library)
-    except OSError as error:
-        raise ToolError(
-            f"cannot write to the cache {cache}",
-            code="E504",
-            seen=error.strerror or str(error),
-            hint="set HTVM_CACHE to a folder that can be written",
-        ) from error
+    if not is_intact(library):
+        with scratch_folder(cache) as scratch:
+            try:
+                forget_old(cache)
+                _build(build, compiler, Path(scratch), keys, library)
+            except OSError as error:
+                raise unwritable(cache, error) from error
     return library
-
-
-def _forget_old(cache: Path) -> None:
-    limit = time.time() - KEEP_SECONDS
-    for file in cache.iterdir():
-        if file.suffix in {".o", ".so"} and file.stat().st_mtime < limit:
-            file.unlink(missing_ok=True)
 
 
 def _build(
@@ -177,22 +157,30 @@ def _build(
     includes = [f"-I{name}" for name in build.include_dirs]
 
     def compile_one(source: str, target: Path) -> None:
-        if not target.exists():
+        if not is_intact(target):
             fresh = folder / target.name
             flags = [*build.flags(compiler), *includes, "-c", source, "-o", fresh.name]
             _run([*compiler.command, *flags], folder)
-            fresh.replace(target)
+            keep(fresh, target)
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         list(pool.map(compile_one, build.sources, objects))
     fresh = folder / library.name
     link = ["-shared", *build.flags(compiler), *map(str, objects), "-o", fresh.name, "-lm"]
     _run([*compiler.command, *link], folder)
-    fresh.replace(library)
+    keep(fresh, library)
 
 
 def _run(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder)},
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
     if done.returncode:
         raise ToolError(
             "the C compiler failed on the generated code",

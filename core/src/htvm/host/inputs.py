@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,8 +85,8 @@ def load_inputs(spec: InputSpec, graph: Graph) -> InputSet:
     """
     stored = _read(Path(spec.path))
     names = _choose(spec, stored, graph)
-    arrays = {name: _convert(stored[key], graph, name, spec) for name, key in names.items()}
-    counts = {name: len(array) for name, array in arrays.items()}
+    placed = {name: _arrange(stored[key], name, graph, spec) for name, key in names.items()}
+    counts = {name: len(array) for name, array in placed.items()}
     samples = next(iter(counts.values()))
     if len(set(counts.values())) > 1 or samples == 0:
         raise UsageError(
@@ -96,6 +95,7 @@ def load_inputs(spec: InputSpec, graph: Graph) -> InputSet:
             seen=", ".join(f"{name}: {count}" for name, count in counts.items()),
             accepted="one or more samples, as many for each input",
         )
+    arrays = {name: _numbers(array, graph.tensors[name], spec) for name, array in placed.items()}
     return InputSet(arrays=arrays, labels=_labels(stored, samples, spec), samples=samples)
 
 
@@ -108,8 +108,9 @@ def _read(file: Path) -> dict[str, Array]:
         if isinstance(loaded, np.ndarray):
             return {"": loaded}
         with loaded:
-            return {key: loaded[key] for key in loaded.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+            members = {key: loaded[key] for key in loaded.files}
+        return {key: array for key, array in members.items() if isinstance(array, np.ndarray)}
+    except Exception as error:  # a foreign file makes zipfile, zlib, ast and numpy raise at will
         raise UsageError(
             f"{file.name} cannot be read as .npz or .npy",
             code="E121",
@@ -144,14 +145,9 @@ def _choose(spec: InputSpec, stored: Mapping[str, Array], graph: Graph) -> dict[
     )
 
 
-def _convert(array: Array, graph: Graph, name: str, spec: InputSpec) -> Array:
-    tensor = graph.tensors[name]
-    placed = _arrange(array, tensor, graph, spec)
-    return _numbers(placed, tensor, spec)
-
-
-def _arrange(array: Array, tensor: Tensor, graph: Graph, spec: InputSpec) -> Array:
+def _arrange(array: Array, name: str, graph: Graph, spec: InputSpec) -> Array:
     """Samples first, axes in the network's order."""
+    tensor = graph.tensors[name]
     shape = tensor.shape
     if array.ndim == len(shape) - 1:
         array = array[None]

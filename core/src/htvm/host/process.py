@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from htvm.errors import MismatchError, ToolError
+from htvm.host.cache import scratch_folder
 from htvm.host.compiler import Compiler
 from htvm.host.worker import Sizes
 
@@ -102,7 +102,7 @@ def _summary(text: str) -> str:
 @contextmanager
 def worker(library: Path, sizes: Sizes, compiler: Compiler, *, sanitize: bool) -> Iterator[Worker]:
     """Start a worker on a library, and end it afterwards."""
-    with tempfile.TemporaryDirectory(prefix="htvm-") as folder, tempfile.TemporaryFile() as errors:
+    with scratch_folder(library.parent) as folder, Path(folder, "errors").open("w+b") as errors:
         progress = Path(folder) / "progress"
         progress.write_bytes(NOT_STARTED.to_bytes(4, "little", signed=True))
         process = subprocess.Popen(
@@ -142,7 +142,9 @@ def sanitizer_runtime(compiler: Compiler) -> str:
     """
     for name in ("libasan.so", "libclang_rt.asan-x86_64.so", "libclang_rt.asan.so"):
         command = [*compiler.command, f"-print-file-name={name}"]
-        found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+        found = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=False
+        ).stdout.strip()
         if found and Path(found).is_absolute():
             return found
     raise ToolError(

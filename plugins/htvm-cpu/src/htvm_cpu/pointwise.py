@@ -113,7 +113,7 @@ def _apply(
             text = f"(float)({plus(value.text, -op.zero_point)}) * {scale}"
             result = _real(text, writer)
         case _:
-            raise InternalError(f"no C for element-wise op {type(op).__name__}", code="E642")
+            raise InternalError(f"no C for element-wise op {type(op).__name__}")
     return result
 
 
