@@ -47,6 +47,7 @@ def load(source: Source) -> Model:
         raise refuse.unsupported_use(name, "sparse initializer", "sparse", "dense weights")
     constants = {tensor.name: to_array(tensor, folder) for tensor in graph.initializer}
     inputs = [info for info in graph.input if info.name not in constants]
+    _check_names(source.path, [item.name for item in (*graph.initializer, *inputs)])
     _check_shape_options(source, [info.name for info in inputs])
     nodes = tuple(_nodes(graph, folder))
     _check_order(source.path, nodes, {*constants, *(info.name for info in inputs)})
@@ -168,6 +169,13 @@ def _tensor_attribute(attribute: AttributeProto, node: str, folder: Path) -> Arr
     if not tensor.name:
         tensor.name = f"{node}.{attribute.name}"
     return to_array(tensor, folder)
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    """Every tensor that is given is given once."""
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise refuse.malformed(path, f"tensor {name!r} is given twice", "every tensor once")
 
 
 def _check_order(path: Path, nodes: Iterable[OnnxNode], given: set[str]) -> None:
