@@ -11,30 +11,42 @@ from htvm_cpu.copying import (
     fill_buffer,
     fill_cycles,
     is_same_buffer,
+    tail_of_rows,
 )
+from htvm_cpu.host import Host
 from htvm_cpu.kernel import headers
 from htvm_cpu.place import Shape
 from htvm_cpu.text import pruned
+
+_CODE_BYTES = 110
 
 
 def convert_cost(shape: Shape, dtype: DType, source: Layout, target: Layout) -> Cost:
     """Cycles of the copy."""
     if is_same_buffer(shape, source, target):
-        return cycles.priced(cycles.RUN + source.size_bytes(dtype) * cycles.RUN_BYTE)
+        return cycles.priced(source.size_bytes(dtype) * cycles.LIBRARY_BYTE)
     copy = Copy(shape=shape, dtype=dtype, source=source, target=target)
-    return cycles.priced(copy_cycles(copy) + fill_cycles(target, shape, dtype))
+    filling = 0.0 if _fills_rows(copy) else fill_cycles(target, shape, dtype)
+    return cycles.priced(copy_cycles(copy) + filling)
 
 
-def convert(shape: Shape, dtype: DType, source: Layout, target: Layout) -> LayerCode:
+def convert(shape: Shape, dtype: DType, source: Layout, target: Layout, host: Host) -> LayerCode:
     """C of the copy; free elements get the target's fill."""
+    copy = Copy(shape=shape, dtype=dtype, source=source, target=target)
     if is_same_buffer(shape, source, target):
         lines = [f"memcpy(out, in0, {source.size_bytes(dtype)});"]
+    elif _fills_rows(copy):
+        lines = copy_lines(copy, host)
     else:
-        copy = Copy(shape=shape, dtype=dtype, source=source, target=target)
-        lines = [*fill_buffer(target, shape, dtype), *copy_lines(copy)]
+        lines = [*fill_buffer(target, shape, dtype), *copy_lines(copy, host)]
     return LayerCode(
         body="\n".join(pruned(lines)),
         includes=headers(lines),
         comment=f"{dtype.value} {'x'.join(map(str, shape))}: {source.name} to {target.name}.",
-        size_bytes=cycles.COPY_CODE_BYTES,
+        size_bytes=_CODE_BYTES,
     )
+
+
+def _fills_rows(copy: Copy) -> bool:
+    """Whether the loops over rows write the free elements too."""
+    return tail_of_rows(copy) > 0 and copy.is_reversed

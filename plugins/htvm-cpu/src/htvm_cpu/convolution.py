@@ -34,6 +34,7 @@ from htvm_cpu.window import (
     bias_of,
     centred_weights,
     gather,
+    gather_cycles,
     narrow,
     window_of,
     wrapped,
@@ -134,18 +135,13 @@ def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
     """Gathering, dot products, requantisation."""
     shape = shape_of(layer, host)
     window = shape.window
-    outputs = window.pixels * window.outputs * window.groups
-    gathered = window.pixels * window.taps * window.groups
-    copying = gathered * (
-        cycles.GATHER + cycles.address(tiling.inputs[0]) * _strided(tiling.inputs[0])
-    )
-    each = cycles.pointwise(tail_nodes(layer), host) + cycles.address(tiling.output) + cycles.SUM
-    products = window.pixels * shape.channels * window.groups * window.taps
-    return cycles.priced(copying + products * cycles.per_mac(host) + outputs * each)
-
-
-def _strided(layout: Layout) -> float:
-    return 0.0 if layout.axes[1].stride == 1 and layout.word_bytes == 1 else 1.0
+    blocks = -(-window.pixels // _BLOCK_PIXELS) * padded(window.outputs, 4) // 4
+    products = window.pixels * padded(window.outputs, 4) * window.taps * cycles.MAC
+    group = gather_cycles(window, tiling.inputs[0]) + blocks * cycles.BLOCK + products
+    each = cycles.pointwise(tail_nodes(layer), host) + cycles.SUM
+    if tiling.output != channels_last(layer.output.shape):
+        each += cycles.address(tiling.output)
+    return cycles.priced(window.groups * (group + window.pixels * window.outputs * each))
 
 
 def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
@@ -172,7 +168,7 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     if window.groups > 1:
         lines = loop("group", window.groups, lines)
     lines = [*fill_lines(tiling.output, layer.output.shape, "out"), *_buffers(shape), *lines]
-    size = cycles.code_bytes(layer.nodes, loops=6, host=host)
+    size = cycles.code_bytes(layer.nodes, host)
     return generated(lines, writer, constants=constants, size_bytes=size)
 
 
@@ -296,9 +292,9 @@ def _store_lines(
             f"const int32_t ox = (pixel + p) % {window.width};",
         ]
     store = [*writer.lines, f"out[{place}] = ({layer.output.dtype.c_name}){result.text};"]
-    if shape.scalar:
+    if shape.scalar and not where:
         # Channels outside: their parameters then stay in registers.
-        each = [*writer.setup, *loop("p", "count", [*where, *store])]
+        each = [*writer.setup, *loop("p", "count", store)]
         return loop("o", window.outputs, each)
     return loop("p", "count", [*where, *loop("o", window.outputs, [*writer.setup, *store])])
 

@@ -8,6 +8,7 @@ from math import prod
 
 from htvm.api import Axis, DType, Layout
 from htvm_cpu import cycles
+from htvm_cpu.host import Host
 from htvm_cpu.place import Shape, element, free_elements, index_names, loop_order, nest
 from htvm_cpu.text import Lines, integer, loop, plus, real
 
@@ -84,19 +85,40 @@ def fill_buffer(layout: Layout, shape: Shape, dtype: DType, buffer: str = "out")
     return loop("i", layout.size, [f"{buffer}[i] = {layout.fill};"])
 
 
-def copy_lines(copy: Copy, *, source: str = "in0", target: str = "out") -> Lines:
+def tail_of_rows(copy: Copy) -> int:
+    """Free elements behind each row, if there are no others; else 0."""
+    inner, target = copy.inner, copy.target
+    if inner is None or target.fill is None or any(copy.target_start):
+        return 0
+    outer = [
+        (axis.stride, extent)
+        for number, (axis, extent) in enumerate(zip(target.axes, copy.shape, strict=True))
+        if number != inner and extent > 1
+    ]
+    pitch = target.size
+    for stride, extent in sorted(outer, reverse=True):
+        if stride * extent != pitch:
+            return 0
+        pitch = stride
+    plain = all(axis.block == 1 and axis.offset == 0 for axis in target.axes)
+    return pitch - copy.shape[inner] if plain else 0
+
+
+def copy_lines(copy: Copy, host: Host, *, source: str = "in0", target: str = "out") -> Lines:
     """The loops that copy a box."""
     names = index_names(copy.shape)
     order = loop_order(copy.target, copy.shape)
-    if copy.inner is None or not (copy.is_run or copy.is_reversed):
+    inner = copy.inner
+    if inner is None or not (copy.is_run or copy.is_reversed):
         reads = element(copy.source, _source_indices(copy, names))
         writes = element(copy.target, _target_indices(copy, names))
         return nest(copy.shape, order, names, [f"{target}[{writes}] = {source}[{reads}];"])
-    fixed = tuple("0" if axis == copy.inner else name for axis, name in enumerate(names))
-    row = (
-        _run(copy, fixed, source, target) if copy.is_run else _reversed(copy, fixed, source, target)
-    )
-    outer = [axis for axis in order if axis != copy.inner]
+    fixed = tuple("0" if axis == inner else name for axis, name in enumerate(names))
+    if copy.is_run and not host.is_scalar:
+        row = _library_run(copy, fixed, source, target)
+    else:
+        row = _row(copy, fixed, source, target)
+    outer = [axis for axis in order if axis != inner]
     return nest(copy.shape, outer, names, row)
 
 
@@ -120,27 +142,30 @@ def _shifted(index: str, start: int) -> str:
     return plus(index, start)
 
 
-def _run(copy: Copy, fixed: Sequence[str], source: str, target: str) -> Lines:
+def _library_run(copy: Copy, fixed: Sequence[str], source: str, target: str) -> Lines:
     reads = element(copy.source, _source_indices(copy, fixed))
     writes = element(copy.target, _target_indices(copy, fixed))
     length = copy.shape[copy.inner or 0] * copy.dtype.size_bytes
     return [f"memcpy(&{target}[{writes}], &{source}[{reads}], {length});"]
 
 
-def _reversed(copy: Copy, fixed: Sequence[str], source: str, target: str) -> Lines:
-    """Four bytes at a time with constant offsets, the last few one by one."""
+def _row(copy: Copy, fixed: Sequence[str], source: str, target: str) -> Lines:
+    """Four elements at a time with constant offsets, the last few one by one, then free ones."""
     inner = copy.inner or 0
+    turn = copy.target.word_bytes - 1
     reads = _plain_address(copy.source, _source_indices(copy, fixed))
     stride = copy.source.axes[inner].stride * (copy.source_step[inner] if copy.source_step else 1)
     start = _plain_address(copy.target, _target_indices(copy, fixed))
     length = copy.shape[inner]
     kind = copy.dtype.c_name
     whole = length // 4 * 4
-    words = [f"to[i + {3 - byte}] = from[{_at(byte, stride)}];" for byte in range(4)]
+    words = [f"to[{plus('i', at ^ turn)}] = from[{_at(at, stride)}];" for at in range(4)]
     lines = [f"const {kind} *from = {source} + {reads};", f"{kind} *to = {target} + {start};"]
     if whole:
         lines += loop("i", whole, words, step=4)
-    return lines + [f"to[{at ^ 3}] = from[{at * stride}];" for at in range(whole, length)]
+    lines += [f"to[{at ^ turn}] = from[{at * stride}];" for at in range(whole, length)]
+    free = range(length, length + tail_of_rows(copy))
+    return lines + [f"to[{at ^ turn}] = {copy.target.fill};" for at in free]
 
 
 def _at(byte: int, stride: int) -> str:
@@ -163,24 +188,22 @@ def constant_lines(shape: Shape, layout: Layout, dtype: DType, value: float) -> 
 
 
 def copy_cycles(copy: Copy) -> float:
-    """RI5CY cycles of a copy."""
+    """RI5CY cycles of a copy, free elements behind its rows included."""
     elements = prod(copy.shape)
     inner = copy.inner
     if inner is None or not (copy.is_run or copy.is_reversed):
-        each = cycles.COPY + cycles.address(copy.source) + cycles.address(copy.target)
+        each = cycles.MOVED + cycles.address(copy.source) + cycles.address(copy.target)
         return elements * each
     length = copy.shape[inner]
-    rows = elements // length
-    if copy.is_run:
-        return rows * (cycles.RUN + length * copy.dtype.size_bytes * cycles.RUN_BYTE)
-    return rows * (cycles.RUN + length * cycles.REVERSED)
+    row = cycles.RUN + length * cycles.RUN_ELEMENT + tail_of_rows(copy) * cycles.STORE
+    return elements // length * row
 
 
 def fill_cycles(layout: Layout, shape: Shape, dtype: DType) -> float:
     """RI5CY cycles of filling free elements."""
     if layout.fill is None or not free_elements(layout, shape):
         return 0.0
-    return cycles.RUN + layout.size * dtype.size_bytes * cycles.RUN_BYTE
+    return layout.size * dtype.size_bytes * cycles.LIBRARY_BYTE
 
 
 def whole(lines: Lines) -> Lines:

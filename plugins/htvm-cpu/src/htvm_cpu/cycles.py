@@ -1,4 +1,14 @@
-"""The cycle model of an RI5CY core, and code sizes."""
+"""The cycle model: what kernels cost on an RI5CY core, and how large their code is.
+
+Every constant is a figure measured on generated kernels, compiled by gcc 12 for RV32IMF at -O2 and
+counted instruction by instruction under the rules of the RI5CY user manual (see
+``benchmarks/ri5cy``, which repeats the measurement and holds the model against it). Memory is
+taken to answer in one cycle. Over a sweep of 70 random convolutions the model was off by 2 % on
+average and 12 % at worst; over all kernels see :data:`MEAN_ERROR` and :data:`WORST_ERROR`.
+
+For a core other than RI5CY the same figures stand in: they rank layouts and engines, and are no
+prediction.
+"""
 
 from __future__ import annotations
 
@@ -7,80 +17,157 @@ from collections.abc import Sequence
 from htvm.api import Cost, Layout, Node, ops, requant
 from htvm_cpu.host import Host
 
-LOAD = 1.5
+MEAN_ERROR = 0.06
+"""Mean relative error of the model over the calibration sweep."""
+
+WORST_ERROR = 0.30
+"""Greatest relative error over the calibration sweep."""
+
+CALL = 40
+"""Calling a layer's function."""
+
+LOAD = 2.0
 STORE = 1.0
 LOOP = 4.0
-GATHER = 3.0
-SUM = 6.0
+"""Per element: reading it through a running pointer, writing it, the loop around."""
+
+SUM = 8.3
+"""Taking a sum from scratch, adding the bias, storing the result."""
+
+MAC = 2.88
+"""A product in a block of 4 windows x 4 channels."""
+
+BLOCK = 44.0
+"""Calling the function that computes such a block."""
+
+DENSE_MAC = 3.44
+DENSE_SUM = 19.0
+"""The same for one row of activations x 8 channels."""
+
+TAP = 3.26
+SPILLED_TAP = 4.4
+"""A product of a depthwise filter held in registers, and of one too large for them."""
+
+MOST_HELD_TAPS = 12
+
+COPIED_BY_FOUR = 3.6
+COPIED = 5.4
+BLANK = 7.0
+"""An element of a gathered window: in runs of a multiple of four, one by one, of padding."""
+
+ROW = 20.0
+EDGE_ROW = 24.0
+EDGE_TAP = 5.1
+"""A row of a gathered window inside the image, across its edge, and a tap of the latter."""
+
+PLANE_BY_FOUR = 2.9
+PLANE = 7.0
+PLANE_BLANK = 5.9
+CHANNEL = 60.0
+"""An element copied to a depthwise plane (rows of a multiple of four, else), a zero, a channel."""
+
+POOL_ELEMENT = {"average": 5.3, "sum": 6.5, "max": 8.0}
+POOL_ROW = 5.0
+POOL_RESULT = {"average": 22.0, "sum": 14.0, "max": 18.0}
+
+SOFTMAX_ELEMENT = {"softmaxtflite": 73.0, "softmaxtable": 35.0, "qlinearsoftmax": 57.0}
+SOFTMAX_ROW = {"softmaxtflite": 250.0, "softmaxtable": 20.0, "qlinearsoftmax": 25.0}
+
+REDUCED = 6.5
+"""An element added to a sum over any axes."""
+
+MOVED = 6.4
+RUN = 20.0
+RUN_ELEMENT = 3.2
+"""An element copied between layouts; starting a run along the inner axis, an element of it."""
+
+LIBRARY_BYTE = 5.9
+"""A byte of memset or memcpy, in picolibc built for size."""
+
+TAIL_ELEMENT = 20.0
+
+_ADDRESS = 0.6
+_REVERSED_BYTES = 1.0
+_BLOCKED = 9.0
+
+_CYCLES = {
+    ops.Quantize: 16.0,
+    ops.Dequantize: 4.0,
+    ops.Clip: 5.0,
+    ops.Lut: 3.0,
+    ops.Cast: 0.5,
+    ops.Elementwise: 1.0,
+    requant.ShiftRequant: 11.5,
+    requant.Mulshift31Requant: 27.3,
+}
+_TFLITE, _TFLITE_INPUT, _TFLITE_WIDE = 21.0, 14.0, 29.0
+_FLOAT, _FLOAT_EMULATED = 22.3, 370.0
 
 
 def pointwise(nodes: Sequence[Node], host: Host) -> float:
     """Cycles of element-wise nodes, for one element."""
-    return sum(_node(node, host) for node in nodes)
+    added = any(isinstance(node.op, ops.Elementwise) for node in nodes)
+    return sum(_node(node, host, added=added) for node in nodes)
 
 
-def _node(node: Node, host: Host) -> float:
+def _node(node: Node, host: Host, *, added: bool) -> float:
     match node.op:
-        case requant.TfliteRequant():
-            return 24.0
-        case requant.Mulshift31Requant():
-            return 20.0
-        case requant.ShiftRequant():
-            return 10.0
+        case requant.TfliteRequant(left_shift=left_shift):
+            if left_shift:
+                return _TFLITE_INPUT
+            return _TFLITE_WIDE if added else _TFLITE
         case requant.FloatRequant(emulated=emulated):
-            return 14.0 if host.fpu and not emulated else 120.0
-        case ops.Quantize():
-            return 20.0
-    return 3.0
+            return _FLOAT if host.fpu and not emulated else _FLOAT_EMULATED
+    return _CYCLES.get(type(node.op), 4.0)
 
 
 def address(layout: Layout) -> float:
-    """Cycles to compute an element's address beyond a running pointer."""
+    """Cycles to find an element that is not the next of a running pointer."""
     blocked = any(axis.block > 1 for axis in layout.axes)
-    return 2.0 + (1.0 if layout.word_bytes > 1 else 0.0) + (40.0 if blocked else 0.0)
-
-
-def per_mac(host: Host) -> float:
-    """Cycles of a multiply-accumulate in a block of dot products."""
-    return 2.7 if host.is_scalar else 2.7
+    turned = _REVERSED_BYTES if layout.word_bytes > 1 else 0.0
+    return _ADDRESS + turned + (_BLOCKED if blocked else 0.0)
 
 
 def priced(total: float) -> Cost:
-    """A cost that is all computation."""
-    whole = round(total) + CALL
-    return Cost(total=whole, compute=round(total), overhead=CALL)
+    """A cost that is all computation but for the call."""
+    whole = round(total)
+    return Cost(total=whole + CALL, compute=whole, overhead=CALL)
 
 
-CALL = 40
+_CODE_BYTES = {
+    ops.Conv2d: 470,
+    ops.Dense: 260,
+    ops.MatMul: 700,
+    ops.SumPool2d: 130,
+    ops.AvgPool2d: 150,
+    ops.MaxPool2d: 110,
+    ops.ReduceSum: 120,
+    ops.SoftmaxTflite: 640,
+    ops.SoftmaxTable: 100,
+    ops.QLinearSoftmax: 170,
+    ops.Quantize: 60,
+    requant.ShiftRequant: 50,
+    requant.Mulshift31Requant: 110,
+    requant.TfliteRequant: 80,
+}
+_MAP_CODE_BYTES = 12
+_LOOP_CODE_BYTES = 30
+_EMULATION_CODE_BYTES = 1200
+_FLOAT_CODE_BYTES = 60
+_PADDED_CODE_BYTES = 240
 
 
-def code_bytes(nodes: Sequence[Node], *, loops: int, host: Host) -> int:
-    """Machine code of a function."""
-    del host
-    return 60 + 50 * loops + 40 * len(nodes)
+def code_bytes(nodes: Sequence[Node], host: Host) -> int:
+    """Machine code of a layer's function on RV32IMC, without the block of dot products."""
+    return _LOOP_CODE_BYTES + sum(_node_bytes(node, host) for node in nodes)
 
 
-COPY = 4.0
-RUN = 30.0
-RUN_BYTE = 1.0
-REVERSED = 2.75
-COPY_CODE_BYTES = 120
-POOL_ROW = 4.0
-POOL_WINDOW = 5.0
-DIVIDE = 35.0
-SOFTMAX_FIXED = 60.0
-SOFTMAX_FLOAT = 40.0
-SOFTMAX_ROW = 200.0
-
-
-def per_dense_mac(host: Host) -> float:
-    """Cycles of a multiply-accumulate against one row of activations."""
-    return 3.2 if host.is_scalar else 3.2
-
-
-def per_tap(host: Host) -> float:
-    """Cycles of a multiply-accumulate of a depthwise filter."""
-    return 3.1 if host.is_scalar else 3.1
-
-
-TAIL_ELEMENT = 20.0
+def _node_bytes(node: Node, host: Host) -> int:
+    match node.op:
+        case requant.FloatRequant(emulated=emulated):
+            return _FLOAT_CODE_BYTES if host.fpu and not emulated else _EMULATION_CODE_BYTES
+        case ops.Conv2d(pad=pad):
+            return _CODE_BYTES[ops.Conv2d] + (_PADDED_CODE_BYTES if any(pad) else 0)
+        case ops.Concat():
+            return 4 * _LOOP_CODE_BYTES * len(node.inputs)
+    return _CODE_BYTES.get(type(node.op), _MAP_CODE_BYTES)

@@ -71,9 +71,9 @@ def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
     taps = layer.inputs[0].shape[-1]
     rows = prod(layer.inputs[0].shape[:-1])
     channels = layer.tensors[layer.nodes[0].inputs[1]].shape[0]
-    copying = 0.0 if _reads_directly(layer, tiling.inputs[0], host) else rows * taps * cycles.GATHER
-    products = rows * padded(channels, _outputs(host)) * taps * cycles.per_dense_mac(host)
-    each = cycles.pointwise(tail_nodes(layer), host) + cycles.SUM + cycles.address(tiling.output)
+    copying = 0.0 if _reads_directly(layer, tiling.inputs[0], host) else rows * taps * cycles.COPIED
+    products = rows * padded(channels, _SCALAR_OUTPUTS) * taps * cycles.DENSE_MAC
+    each = cycles.pointwise(tail_nodes(layer), host) + cycles.DENSE_SUM
     return cycles.priced(copying + products + rows * channels * each)
 
 
@@ -98,7 +98,7 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     ]
     lines = fill_lines(tiling.output, layer.output.shape, "out")
     lines += nest(lead, range(len(lead)), names, step)
-    size = cycles.code_bytes(layer.nodes, loops=3, host=host)
+    size = cycles.code_bytes(layer.nodes, host)
     return generated(lines, writer, constants=constants, size_bytes=size)
 
 

@@ -82,11 +82,18 @@ def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
     """Copying the padded image, taps, requantisation."""
     window = window_of(layer)
     rows, columns = _extent(window)
-    copying = rows * columns * window.groups * (4.0 + cycles.address(tiling.inputs[0]) / 2)
-    outputs = window.pixels * window.groups
+    _, height, width = window.image
+    each_copy = cycles.PLANE if width % _UNROLLED_COPIES else cycles.PLANE_BY_FOUR
+    if tiling.inputs[0] != channels_last(layer.inputs[0].shape):
+        each_copy += cycles.address(tiling.inputs[0])
+    channel = cycles.CHANNEL + height * width * each_copy
+    blank = rows * columns * cycles.PLANE_BLANK if window.is_padded else 0.0
     taps = window.kernel[0] * window.kernel[1]
-    each = taps * cycles.per_tap(host) + cycles.pointwise(tail_nodes(layer), host) + cycles.SUM
-    return cycles.priced(copying + outputs * (each + cycles.address(tiling.output) / 2))
+    tap = cycles.TAP if taps <= cycles.MOST_HELD_TAPS else cycles.SPILLED_TAP
+    each = taps * tap + cycles.pointwise(tail_nodes(layer), host) + cycles.SUM
+    if tiling.output != channels_last(layer.output.shape):
+        each += cycles.address(tiling.output)
+    return cycles.priced(blank + window.groups * (channel + window.pixels * each))
 
 
 def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
@@ -106,7 +113,7 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     body = _planes if host.is_scalar else _rows
     lines = fill_lines(tiling.output, layer.output.shape, "out")
     lines += body(layer, tiling, window, dtype, writer)
-    size = cycles.code_bytes(layer.nodes, loops=4, host=host) + 12 * rows.shape[1]
+    size = cycles.code_bytes(layer.nodes, host)
     return generated(lines, writer, constants=constants, size_bytes=size)
 
 
@@ -125,7 +132,7 @@ def _result(
     indices = ("0", "c", "oy", "ox")
     result = finish(layer, Value(text=name, lo=bounds.lo, hi=bounds.hi), indices, writer)
     place = element(tiling.output, indices)
-    return [*writer.body, f"out[{place}] = ({layer.output.dtype.c_name}){result.text};"]
+    return [*writer.lines, f"out[{place}] = ({layer.output.dtype.c_name}){result.text};"]
 
 
 def _rows(
@@ -159,7 +166,7 @@ def _rows(
     total = [f"sums[c] = {taps[0]}", *(f"    + {tap}" for tap in taps[1:])]
     total[-1] += ";"
     store = _result(layer, tiling, "(int32_t)((uint32_t)sums[c] + (uint32_t)bias[c])", writer)
-    pixel = [*loop("c", channels, total), *loop("c", channels, store)]
+    pixel = [*loop("c", channels, total), *loop("c", channels, [*writer.setup, *store])]
     row = [*new, *lines_of, *loop("ox", window.width, pixel)]
     return [
         "int32_t *const restrict sums = (int32_t *)(void *)scratch;",
@@ -230,6 +237,7 @@ def _planes(
         f"const {dtype.c_name} *const w = weights + c * {taps};",
         *held,
         "const int32_t start = bias[c];",
+        *writer.setup,
         *loop("oy", window.height, row),
     ]
     lines = [f"{kind} *const restrict plane = ({kind} *)(void *)scratch;"]

@@ -140,7 +140,7 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
         body = _store(layer, tiling, names, writer, flat=False)
         lines = fill_lines(tiling.output, shape, "out")
         lines += nest(shape, loop_order(tiling.output, shape), names, body)
-    return generated(lines, writer, size_bytes=cycles.code_bytes(layer.nodes, loops=1, host=host))
+    return generated(lines, writer, size_bytes=cycles.code_bytes(layer.nodes, host))
 
 
 def _store(layer: Layer, tiling: Tiling, names: Indices, writer: Writer, *, flat: bool) -> Lines:

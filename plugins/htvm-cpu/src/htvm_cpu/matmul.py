@@ -46,9 +46,11 @@ def tilings(layer: Layer, offers: Offers, host: Host) -> tuple[Tiling, ...]:
 def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
     """Copying both operands, dot products, requantisation."""
     first, second = _operands(layer)
-    copying = (first.elements + second.elements) * (cycles.GATHER + 2)
-    products = layer.output.elements * first.shape[-1] * cycles.per_dense_mac(host)
-    each = cycles.pointwise(tail_nodes(layer), host) + cycles.SUM + cycles.address(tiling.output)
+    copying = (first.elements + second.elements) * (cycles.COPIED + 2)
+    products = layer.output.elements * first.shape[-1] * cycles.DENSE_MAC
+    each = (
+        cycles.pointwise(tail_nodes(layer), host) + cycles.DENSE_SUM + cycles.address(tiling.output)
+    )
     return cycles.priced(copying + products + layer.output.elements * each)
 
 
@@ -76,7 +78,7 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
         f"int16_t *const x = y + {taps * columns};",
         *nest(batch, range(len(batch)), names, step),
     ]
-    size = cycles.code_bytes(layer.nodes, loops=5, host=host)
+    size = cycles.code_bytes(layer.nodes, host)
     return generated(lines, writer, size_bytes=size)
 
 

@@ -41,7 +41,7 @@ def _images(layer: Layer, hardware: Hardware) -> str | None:
 
 
 def _accumulators(layer: Layer, hardware: Hardware) -> str | None:
-    """Requantising belongs to the layer that accumulates: int32 tensors between layers are large."""
+    """Requantising belongs to the layer that sums: int32 tensors between layers are large."""
     del hardware
     outside = {tensor.name for tensor in layer.inputs if tensor.dtype is DType.INT32}
     for node in layer.nodes:

@@ -88,8 +88,7 @@ class Cpu(Target):
         hardware: Hardware,
     ) -> LayerCode:
         """C of a copy from one layout to another."""
-        del hardware
-        return convert(shape, dtype, source, target)
+        return convert(shape, dtype, source, target, host_of(hardware))
 
     @hookimpl
     def htvm_pack(

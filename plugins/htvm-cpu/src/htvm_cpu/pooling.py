@@ -12,6 +12,8 @@ from htvm_cpu.place import choices, element, fill_lines, loose, nest
 from htvm_cpu.snippet import Value, Writer, fits_int32, loaded
 from htvm_cpu.text import Lines, block, integer, loop, plus, real
 
+_SIDE_BY_SIDE = "all channels at once"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
@@ -74,7 +76,6 @@ def _result(layer: Layer) -> Tensor:
 
 def tilings(layer: Layer, offers: Offers, host: Host) -> tuple[Tiling, ...]:
     """Any layouts; channels side by side are summed side by side."""
-    del host
     reads = choices(offers.inputs[0], layer.inputs[0].shape, read=True, usable=_is_image)
     writes = choices(offers.output, layer.output.shape, read=False, usable=_is_image)
     return tuple(
@@ -82,8 +83,8 @@ def tilings(layer: Layer, offers: Offers, host: Host) -> tuple[Tiling, ...]:
             inputs=(read,),
             output=write,
             cost=UNPRICED,
-            summary="all channels at once" if _side_by_side(layer, read) else "window by window",
-            scratch_bytes=4 * _image(layer)[1] if _side_by_side(layer, read) else 0,
+            summary=_SIDE_BY_SIDE if _side_by_side(layer, read, host) else "window by window",
+            scratch_bytes=4 * _image(layer)[1] if _side_by_side(layer, read, host) else 0,
         )
         for read in dict.fromkeys(loose(layout) for layout in reads)
         for write in writes
@@ -94,7 +95,10 @@ def _is_image(layout: Layout) -> bool:
     return len(layout.axes) == 4
 
 
-def _side_by_side(layer: Layer, layout: Layout) -> bool:
+def _side_by_side(layer: Layer, layout: Layout, host: Host) -> bool:
+    """Whether the channels of a pixel should be summed at once, for a vectoriser's sake."""
+    if host.is_scalar:
+        return False
     channel = layout.axes[1]
     plain = channel.stride == 1 and channel.block == 1 and layout.word_bytes == 1
     return plain and _image(layer)[1] > 1 and layer.inputs[0].dtype is not DType.FLOAT32
@@ -105,11 +109,9 @@ def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
     pool = pool_of(layer)
     _, channels, height, width = _result(layer).shape
     outputs = channels * height * width
-    side = _side_by_side(layer, tiling.inputs[0])
-    visit = cycles.POOL_ROW if side else cycles.POOL_WINDOW + cycles.address(tiling.inputs[0])
-    window = pool.kernel[0] * pool.kernel[1] * visit
-    divide = cycles.DIVIDE if pool.kind == "average" else 0.0
-    each = cycles.pointwise(tail_nodes(layer), host) + cycles.SUM + divide
+    visit = cycles.POOL_ELEMENT[pool.kind] + cycles.address(tiling.inputs[0])
+    window = pool.kernel[0] * (cycles.POOL_ROW + pool.kernel[1] * visit)
+    each = cycles.pointwise(tail_nodes(layer), host) + cycles.POOL_RESULT[pool.kind]
     return cycles.priced(outputs * (window + each + cycles.address(tiling.output)))
 
 
@@ -117,10 +119,10 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     """Loops over windows, channels innermost where they lie side by side."""
     pool = pool_of(layer)
     writer = Writer(host=host)
-    body = _channels_at_once if _side_by_side(layer, tiling.inputs[0]) else _window_by_window
+    body = _channels_at_once if _side_by_side(layer, tiling.inputs[0], host) else _window_by_window
     lines = fill_lines(tiling.output, layer.output.shape, "out")
     lines += body(layer, tiling, pool, writer)
-    size = cycles.code_bytes(layer.nodes, loops=4, host=host)
+    size = cycles.code_bytes(layer.nodes, host)
     return generated(lines, writer, size_bytes=size)
 
 

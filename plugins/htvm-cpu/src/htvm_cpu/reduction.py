@@ -42,7 +42,7 @@ def tilings(layer: Layer, offers: Offers, host: Host) -> tuple[Tiling, ...]:
 
 def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
     """An addition per element and a result per sum."""
-    adding = layer.inputs[0].elements * (cycles.POOL_WINDOW + cycles.address(tiling.inputs[0]))
+    adding = layer.inputs[0].elements * (cycles.REDUCED + cycles.address(tiling.inputs[0]))
     each = cycles.pointwise(tail_nodes(layer), host) + cycles.SUM + cycles.address(tiling.output)
     return cycles.priced(adding + layer.output.elements * each)
 
@@ -69,7 +69,7 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     body = ["int32_t sum = 0;", *adding, *writer.body, store]
     lines = fill_lines(tiling.output, layer.output.shape, "out")
     lines += nest(source.shape, kept, names, body) if _loops(source.shape, kept) else body
-    size = cycles.code_bytes(layer.nodes, loops=len(names), host=host)
+    size = cycles.code_bytes(layer.nodes, host)
     return generated(lines, writer, size_bytes=size)
 
 

@@ -99,7 +99,7 @@ def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
     total = sum(copy_cycles(copy) for _, copy in _copies(layer, tiling))
     total += fill_cycles(tiling.output, layer.output.shape, layer.output.dtype)
     if isinstance(layer.nodes[0].op, ops.Pad):
-        total += layer.output.elements * cycles.COPY
+        total += layer.output.elements * cycles.LIBRARY_BYTE
     return cycles.priced(total)
 
 
@@ -111,8 +111,8 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     if isinstance(op, ops.Pad):
         lines += constant_lines(output.shape, tiling.output, output.dtype, op.value)
     for source, copy in _copies(layer, tiling):
-        lines += whole(copy_lines(copy, source=source))
-    size = cycles.code_bytes(layer.nodes, loops=2 * len(layer.nodes[0].inputs), host=host)
+        lines += whole(copy_lines(copy, host, source=source))
+    size = cycles.code_bytes(layer.nodes, host)
     return generated(lines, Writer(host=host), size_bytes=size)
 
 

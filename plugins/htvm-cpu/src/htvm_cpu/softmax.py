@@ -108,11 +108,9 @@ def tilings(layer: Layer, offers: Offers, host: Host) -> tuple[Tiling, ...]:
 def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
     """Three passes over each row."""
     rows = layer.output.elements // max(1, layer.output.shape[_form(layer, Writer(host=host)).axis])
-    is_fixed = isinstance(layer.nodes[0].op, ops.SoftmaxTflite)
-    each = cycles.SOFTMAX_FIXED if is_fixed else cycles.SOFTMAX_FLOAT
-    each += cycles.pointwise(layer.nodes[1:], host)
-    each += 3 * cycles.address(tiling.inputs[0]) + cycles.address(tiling.output)
-    return cycles.priced(layer.output.elements * each + rows * cycles.SOFTMAX_ROW)
+    kind = layer.nodes[0].op.kind
+    each = cycles.SOFTMAX_ELEMENT[kind] + cycles.pointwise(layer.nodes[1:], host)
+    return cycles.priced(layer.output.elements * each + rows * cycles.SOFTMAX_ROW[kind])
 
 
 def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
@@ -128,7 +126,7 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     others = [axis for axis in range(len(shape)) if axis != form.axis]
     lines = fill_lines(tiling.output, layer.output.shape, "out")
     lines += nest(shape, others, names, row)
-    size = cycles.code_bytes(layer.nodes, loops=4, host=host) + 400
+    size = cycles.code_bytes(layer.nodes, host)
     return generated(lines, writer, constants=(table,), size_bytes=size)
 
 

@@ -38,7 +38,7 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
             body=tail.body,
             helpers=tail.helpers,
             includes=tail.includes,
-            size_bytes=cycles.code_bytes(layer.nodes, loops=4, host=host),
+            size_bytes=cycles.code_bytes(layer.nodes, host),
         ),
         constants=tail.constants,
     )

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from htvm.api import Array, DType, Layer, Layout, ops
+from htvm_cpu import cycles
 from htvm_cpu.place import element
 from htvm_cpu.snippet import Value
 from htvm_cpu.text import Lines, block, loop, plus
@@ -235,3 +236,35 @@ def _tap(window: Window, how: Gather, dilation: int) -> Lines:
     target = "row[k]" if how.step == 1 else f"row[k * {how.step}]"
     padding = loop("c", window.channels, [f"{target} = {blank};", "k++;"])
     return [*lines, *block(inside, copies), *block("else", padding)]
+
+
+def gather_cycles(window: Window, layout: Layout) -> float:
+    """RI5CY cycles to gather every window of one group."""
+    how = Gather(layout=layout, dtype=DType.INT8, step=4, centred=False)
+    whole = bool(_contiguous_row(window, how))
+    row = window.kernel[1] * window.channels
+    fast = cycles.COPIED_BY_FOUR if row % _UNROLLED == 0 else cycles.COPIED
+    slow = cycles.COPIED + (0.0 if whole else cycles.address(layout))
+    total = 0.0
+    rows_inside = sum(_taps_inside(window, 0))
+    rows = window.height * window.kernel[0]
+    for columns in _taps_inside(window, 1):
+        if whole and columns == window.kernel[1]:
+            total += rows_inside * (cycles.ROW + row * fast)
+            total += (rows - rows_inside) * (cycles.EDGE_ROW + row * cycles.BLANK)
+            continue
+        inside = rows_inside * columns
+        taps = rows * window.kernel[1]
+        total += rows * cycles.EDGE_ROW + taps * cycles.EDGE_TAP
+        total += window.channels * (inside * slow + (taps - inside) * cycles.BLANK)
+    return total
+
+
+def _taps_inside(window: Window, axis: int) -> list[int]:
+    """For each output along an axis, the taps that lie inside the image."""
+    extent, count = window.image[axis + 1], (window.height, window.width)[axis]
+    starts = [index * window.stride[axis] - window.pad[axis] for index in range(count)]
+    return [
+        sum(0 <= start + tap * window.dilation[axis] < extent for tap in range(window.kernel[axis]))
+        for start in starts
+    ]
