@@ -1,5 +1,7 @@
 """The public face of htvm for target plug-ins: everything they may import, and nothing else."""
 
+from htvm.codegen.program import emit_program, local_address, struct_call
+from htvm.codegen.roll import Call
 from htvm.errors import (
     DoesNotFitError,
     HtvmError,
@@ -42,6 +44,7 @@ __all__ = [
     "Array",
     "Axis",
     "Buffer",
+    "Call",
     "Check",
     "Constant",
     "Constraint",
@@ -83,11 +86,14 @@ __all__ = [
     "Wait",
     "channels_last",
     "constant",
+    "emit_program",
     "hookimpl",
     "load_hardware",
+    "local_address",
     "lower_tail",
     "ops",
     "requant",
     "row_major",
     "strided",
+    "struct_call",
 ]

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from htvm_diana.roll import Call, Loop, roll, together, unroll
+from htvm.codegen.roll import Call, Loop, roll, together, unroll
 
 CALLS = st.builds(
     lambda template, numbers: Call(template=template, numbers=tuple(numbers[: len(template)])),
