@@ -20,6 +20,9 @@ from htvm.ir.layout import Axis, Layout, channels_last, row_major, strided
 from htvm.ir.tensor import Array, Quantization, Tensor, constant
 from htvm.target.base import API_VERSION, Target
 from htvm.target.check import Check
+from htvm.target.conform import contract_constraints, folded
+from htvm.target.contract import Contract
+from htvm.target.folding import Folded, Unfoldable, fold
 from htvm.target.hardware import Engine, Hardware, Memory
 from htvm.target.layer import Cost, Layer, Offers, Tiling
 from htvm.target.pattern import (
@@ -48,10 +51,12 @@ __all__ = [
     "Check",
     "Constant",
     "Constraint",
+    "Contract",
     "Cost",
     "DType",
     "DoesNotFitError",
     "Engine",
+    "Folded",
     "Graph",
     "Hardware",
     "HtvmError",
@@ -81,12 +86,16 @@ __all__ = [
     "Tiling",
     "ToolError",
     "Transfer",
+    "Unfoldable",
     "UnsupportedModelError",
     "UsageError",
     "Wait",
     "channels_last",
     "constant",
+    "contract_constraints",
     "emit_program",
+    "fold",
+    "folded",
     "hookimpl",
     "load_hardware",
     "local_address",

@@ -78,6 +78,7 @@ CODES: Mapping[str, str] = {
     "E612": "A hardware description lacks its main memory or the engine 'cpu'.",
     "E613": "The plug-in has a hook htvm does not know, or with other arguments.",
     "E614": "A pattern's constraint raised an error.",
+    "E615": "An engine states no contract for a kind of layer.",
     "E620": "A schedule breaks a rule: it reads bytes that have not landed, leaves a buffer, or "
     "does not write its output whole.",
     "E621": "A constant of the plug-in cannot be printed.",

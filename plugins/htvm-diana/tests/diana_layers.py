@@ -31,7 +31,7 @@ from htvm.schedule.check import check_program
 from htvm_diana import packing, rewrites, runtime, schedule, tilings
 from htvm_diana.cycles import core_of
 from htvm_diana.emit import emit
-from htvm_diana.patterns import PATTERNS
+from htvm_diana.patterns import patterns
 from htvm_diana.problem import Choice
 from htvm_diana.tiling import choose
 
@@ -178,7 +178,7 @@ def add_graph(*, shape, op=None, function="add", scales=(None, None), same=False
 
 
 def matches(graph, hardware=HARDWARE):
-    session = SimpleNamespace(patterns=lambda: PATTERNS, hardware=hardware)
+    session = SimpleNamespace(patterns=lambda: patterns(hardware), hardware=hardware)
     return match(graph, session)
 
 

@@ -39,6 +39,8 @@ class Tensor:
         dtype: Element type.
         quantization: What the integers mean, when the source says so.
         value: The elements of a constant, of ``shape`` and ``dtype``; None for a computed tensor.
+        bounds: Least and greatest element a computed integer tensor is proved to hold, where that
+            is less than what its type does.
     """
 
     name: str
@@ -46,6 +48,12 @@ class Tensor:
     dtype: DType
     quantization: Quantization | None = None
     value: Array | None = None
+    bounds: tuple[int, int] | None = None
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Least and greatest element that are known; those of an integer type at most."""
+        return self.bounds or self.dtype.bounds
 
     @property
     def elements(self) -> int:

@@ -1,0 +1,1 @@
+"""What a target is: its hardware, contracts, patterns, tilings and programs."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from htvm.errors import PluginError
+from htvm.target.contract import Contract
+
 Parameter = int | float | str | bool
 
 
@@ -33,11 +36,30 @@ class Engine:
         name: ``"cpu"`` or ``"<target>.<engine>"``, as reports show it.
         description: One line.
         parameters: Numbers and choices the engine's cost model, tiler and code generator read.
+        contracts: The arithmetic it has, by kinds of layers.
     """
 
     name: str
     description: str = ""
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    contracts: tuple[Contract, ...] = ()
+
+    def contract(self, kind: str) -> Contract:
+        """What the engine computes for a kind of layer such as ``"conv2d"``.
+
+        Raises:
+            PluginError: E615, the hardware description states no contract for it.
+        """
+        for contract in self.contracts:
+            if kind in contract.ops:
+                return contract
+        known = sorted({name for contract in self.contracts for name in contract.ops})
+        raise PluginError(
+            f"engine {self.name!r} states no contract for {kind!r}",
+            code="E615",
+            seen=", ".join(known) or "no contracts",
+            accepted=f"[[engine.{self.name}.contract]] with {kind!r} among its ops",
+        )
 
     def integer(self, key: str) -> int:
         """Parameter ``key`` as an int."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from htvm.errors import PluginError
+from htvm.ir.dtype import DType
+from htvm.target.contract import Contract, Granularity, Mode, Overflow, Range, Rounding
 from htvm.target.hardware import Engine, Hardware, Memory, Parameter
 
 
@@ -18,10 +21,58 @@ class _MemoryTable(BaseModel):
     base_address: int | None = None
 
 
+class _ContractTable(BaseModel):
+    """The fields of :class:`~htvm.target.contract.Contract`."""
+
+    model_config = ConfigDict(extra="forbid")
+    ops: tuple[str, ...] = Field(min_length=1)
+    input_types: tuple[DType, ...] = Field(min_length=1)
+    input_range: Range | None = None
+    weight_types: tuple[DType, ...] = (DType.INT8,)
+    weight_range: Range = (-128, 127)
+    zero_points: bool = False
+    bias_bits: int = Field(default=32, ge=0, le=64)
+    accumulator_bits: int = Field(default=32, ge=8, le=64)
+    product_bits: int = Field(default=32, ge=8, le=64)
+    accumulator_overflow: Overflow = "wrap"
+    adc_range: Range | None = None
+    multiplier: Granularity = "none"
+    multiplier_bits: tuple[int, ...] = ()
+    shift_range: Range = (0, 31)
+    shift: Granularity = "tensor"
+    rounding: Rounding = "floor"
+    output_types: tuple[DType, ...] = (DType.INT8,)
+    clips: tuple[Range, ...] = ()
+    pad_value: Literal["zero", "any"] = "zero"
+    modes: tuple[Mode, ...] = ("shift",)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        faults = [
+            f"{name} {span} is empty: the least value comes first"
+            for name, span in self._ranges()
+            if span[0] > span[1]
+        ]
+        if (self.multiplier == "none") != (not self.multiplier_bits):
+            faults.append("multiplier_bits belong to a multiplier, and a multiplier needs them")
+        if 0 in self.multiplier_bits:
+            faults.append("a multiplier of 0 bits is none")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def _ranges(self) -> list[tuple[str, Range]]:
+        single = ("input_range", "weight_range", "adc_range", "shift_range")
+        spans = [(name, getattr(self, name)) for name in single]
+        found: list[tuple[str, Range]] = [(name, span) for name, span in spans if span is not None]
+        return found + [("clips", clip) for clip in self.clips]
+
+
 class _EngineTable(BaseModel):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Parameter]
     description: str = ""
+    contract: list[_ContractTable] = Field(default_factory=list)
 
 
 class _HardwareFile(BaseModel):
@@ -85,16 +136,18 @@ def hardware_from_table(table: Mapping[str, object], *, where: str) -> Hardware:
         memories={
             name: Memory(name=name, **memory.model_dump()) for name, memory in file.memory.items()
         },
-        engines={
-            name: Engine(
-                name=name,
-                description=engine.description,
-                parameters=dict(engine.__pydantic_extra__ or {}),
-            )
-            for name, engine in file.engine.items()
-        },
+        engines={name: _engine(name, engine) for name, engine in file.engine.items()},
         main_memory=file.main_memory,
         stack_bytes=file.stack_bytes,
         sources=file.sources,
         contested=file.contested,
+    )
+
+
+def _engine(name: str, table: _EngineTable) -> Engine:
+    return Engine(
+        name=name,
+        description=table.description,
+        parameters=dict(table.__pydantic_extra__ or {}),
+        contracts=tuple(Contract(**contract.model_dump()) for contract in table.contract),
     )

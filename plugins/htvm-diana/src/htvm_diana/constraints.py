@@ -4,63 +4,9 @@ from __future__ import annotations
 
 from math import prod
 
-from htvm.api import Constraint, DType, Hardware, Layer, Tensor, ops, requant
+from htvm.api import Constraint, Hardware, Layer, contract_constraints
 from htvm_diana import forms, geometry, pack
-from htvm_diana.fold import Unfoldable
-
-ENGINE = "digital"
-CLIPS = ((-128, 127), (0, 127))
-
-
-def _requant(layer: Layer) -> requant.Requant:
-    op = layer.op("requant")
-    assert isinstance(op, requant.Requant)
-    return op
-
-
-def _names(tensors: tuple[Tensor, ...]) -> str:
-    return ", ".join(f"{tensor.name} is {tensor.dtype}" for tensor in tensors)
-
-
-def _eight_bits(layer: Layer, hardware: Hardware) -> str | None:
-    del hardware
-    tensors = [*layer.inputs, layer.output]
-    tensors += [
-        tensor
-        for capture in ("conv", "dense")
-        if capture in layer.captures
-        for tensor in (layer.operand(capture, 1),)
-        if tensor is not None
-    ]
-    wrong = tuple(tensor for tensor in tensors if tensor.dtype is not DType.INT8)
-    return _names(wrong) if wrong else None
-
-
-def _shift_mode(layer: Layer, hardware: Hardware) -> str | None:
-    del hardware
-    op = layer.op("requant")
-    if isinstance(op, requant.ShiftRequant):
-        return None
-    return f"the network asks for {op.mode if isinstance(op, requant.Requant) else 'float32'}"
-
-
-def _clip(layer: Layer, hardware: Hardware) -> str | None:
-    del hardware
-    op = _requant(layer)
-    return None if (op.lo, op.hi) in CLIPS else f"clip is {op.lo}..{op.hi}"
-
-
-def _zero_points(layer: Layer, hardware: Hardware) -> str | None:
-    del hardware
-    op = layer.op("conv") if "conv" in layer.captures else layer.op("dense")
-    assert isinstance(op, ops.Conv2d | ops.Dense)
-    seen = (op.input_zero_point, op.weight_zero_point)
-    return None if seen == (0, 0) else f"input zero point {seen[0]}, weight zero point {seen[1]}"
-
-
-def _arithmetic(layer: Layer, hardware: Hardware) -> str | None:
-    folded = forms.folded(layer, hardware)
-    return folded.seen if isinstance(folded, Unfoldable) else None
+from htvm_diana.forms import ENGINE
 
 
 def _batch(layer: Layer, hardware: Hardware) -> str | None:
@@ -100,23 +46,6 @@ def _addends(layer: Layer, hardware: Hardware) -> str | None:
     return found if isinstance(found, str) else None
 
 
-EIGHT_BITS = Constraint(text="inputs, weights and output are int8", check=_eight_bits)
-SHIFT_MODE = Constraint(
-    text="requantisation is an addition and a right shift (mode shift), all the core has",
-    check=_shift_mode,
-)
-CLIP = Constraint(
-    text="results are clipped to -128..127, or to 0..127 by a ReLU",
-    check=_clip,
-)
-ZERO_POINTS = Constraint(text="zero points are 0", check=_zero_points)
-ARITHMETIC = Constraint(
-    text=(
-        "multipliers and shifts fold exactly into int8 weights, an int32 bias that provably never "
-        "wraps and one shift of 0 to 31 for all channels"
-    ),
-    check=_arithmetic,
-)
 BATCH = Constraint(text="batch is 1", check=_batch)
 WINDOW = Constraint(
     text=(
@@ -138,6 +67,21 @@ ADDENDS = Constraint(
     check=_addends,
 )
 
-CONVOLUTION = (EIGHT_BITS, SHIFT_MODE, CLIP, ZERO_POINTS, BATCH, ARITHMETIC, WINDOW)
-DENSE = (EIGHT_BITS, SHIFT_MODE, CLIP, ZERO_POINTS, ONE_ROW, ARITHMETIC, WEIGHT_MEMORY)
-ADDITION = (EIGHT_BITS, SHIFT_MODE, CLIP, SAME_SHAPE, ADDENDS)
+
+def of_convolution(hardware: Hardware) -> tuple[Constraint, ...]:
+    """What a convolution must fulfil."""
+    return (*_contract("conv2d", hardware), BATCH, WINDOW)
+
+
+def of_dense(hardware: Hardware) -> tuple[Constraint, ...]:
+    """What a dense layer must fulfil."""
+    return (*_contract("dense", hardware), ONE_ROW, WEIGHT_MEMORY)
+
+
+def of_addition(hardware: Hardware) -> tuple[Constraint, ...]:
+    """What a sum must fulfil."""
+    return (*_contract("add", hardware), SAME_SHAPE, ADDENDS)
+
+
+def _contract(kind: str, hardware: Hardware) -> tuple[Constraint, ...]:
+    return contract_constraints(hardware.engines[ENGINE].contract(kind))

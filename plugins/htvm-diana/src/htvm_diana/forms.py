@@ -7,8 +7,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from htvm.api import Hardware, InternalError, Layer, Node, ops, requant
-from htvm_diana.fold import Folded, Unfoldable, fold
+from htvm.api import (
+    Folded,
+    Hardware,
+    InternalError,
+    Layer,
+    Node,
+    Unfoldable,
+    fold,
+    folded,
+    ops,
+    requant,
+)
+
+ENGINE = "digital"
 
 Int8s = npt.NDArray[np.int8]
 Int32s = npt.NDArray[np.int32]
@@ -93,28 +105,18 @@ class Addition:
         return self.factors == (1, 1) and self.bias == 0 and not self.relu
 
 
-def folded(layer: Layer, hardware: Hardware) -> Folded | Unfoldable:
-    """Weights, bias and requantisation of a convolution or dense layer in the core's arithmetic."""
-    capture = "conv" if "conv" in layer.captures else "dense"
-    weights, op = layer.constant(capture, 1), layer.op("requant")
-    if weights is None or not isinstance(op, requant.ShiftRequant):
-        raise InternalError(f"{layer.name} passed a pattern it must not")
-    limit = hardware.engines["digital"].integer("shift_max")
-    return fold(weights, layer.constant(capture, 2), op, limit)
-
-
 def convolution(layer: Layer, hardware: Hardware) -> Convolution:
     """The arithmetic of a layer that matched a convolution and folds.
 
     Groups other than depthwise are written out as one group.
     """
-    op, core = layer.op("conv"), _foldable(layer, hardware)
+    op, core = layer.op("conv"), _foldable(layer, "conv2d", hardware)
     assert isinstance(op, ops.Conv2d)
     form = Convolution(
-        weights=_spread(core.weights, op.dilation),
-        bias=core.bias,
-        shift=core.shift,
-        relu=core.relu,
+        weights=_spread(core.weights.astype(np.int8), op.dilation),
+        bias=core.bias.astype(np.int32),
+        shift=int(core.shift[0]),
+        relu=core.clip[0] == 0,
         input_shape=_chw(layer.inputs[0].shape),
         output_shape=_chw(layer.output.shape),
         stride=op.stride,
@@ -127,9 +129,13 @@ def convolution(layer: Layer, hardware: Hardware) -> Convolution:
 
 def matrix(layer: Layer, hardware: Hardware) -> Matrix:
     """The arithmetic of a layer that matched a dense layer and folds."""
-    core = _foldable(layer, hardware)
+    core = _foldable(layer, "dense", hardware)
     return Matrix(
-        weights=core.weights, bias=core.bias, shift=core.shift, relu=core.relu, macs=layer.macs
+        weights=core.weights.astype(np.int8),
+        bias=core.bias.astype(np.int32),
+        shift=int(core.shift[0]),
+        relu=core.clip[0] == 0,
+        macs=layer.macs,
     )
 
 
@@ -141,7 +147,7 @@ def addition(layer: Layer, hardware: Hardware) -> Addition | str:
         return factors if isinstance(factors, str) else "requantisation is not a shift"
     count = max(op.mul.size, op.add.size, op.shift.size)
     table = np.tile(np.array(factors, np.int64), (count, 1))
-    core = fold(table, None, op, hardware.engines["digital"].integer("shift_max"))
+    core = fold(table, None, op, hardware.engines[ENGINE].contract("add"))
     if isinstance(core, Unfoldable):
         return core.seen
     if len(np.unique(np.column_stack([core.weights, core.bias]), axis=0)) > 1:
@@ -149,8 +155,8 @@ def addition(layer: Layer, hardware: Hardware) -> Addition | str:
     return Addition(
         factors=tuple(int(factor) for factor in core.weights[0]),
         bias=int(core.bias[0]),
-        shift=core.shift,
-        relu=core.relu,
+        shift=int(core.shift[0]),
+        relu=core.clip[0] == 0,
     )
 
 
@@ -180,10 +186,10 @@ def transposed(form: Convolution) -> Convolution:
     )
 
 
-def _foldable(layer: Layer, hardware: Hardware) -> Folded:
-    core = folded(layer, hardware)
-    if isinstance(core, Unfoldable):
-        raise InternalError(f"{layer.name}: {core.seen}")
+def _foldable(layer: Layer, kind: str, hardware: Hardware) -> Folded:
+    core = folded(layer, hardware.engines[ENGINE].contract(kind))
+    if not isinstance(core, Folded):
+        raise InternalError(f"{layer.name} passed a pattern it must not: {core}")
     return core
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from htvm.api import COMPUTED, CONSTANT, Pattern, Template, ops, requant
+from htvm.api import COMPUTED, CONSTANT, Hardware, Pattern, Template, ops, requant
 from htvm_diana import constraints
+from htvm_diana.forms import ENGINE
 
 _CONV = Template(ops=(ops.Conv2d,), inputs=(COMPUTED, CONSTANT), capture="conv")
 _FLAT = Template(ops=(ops.Reshape,), inputs=(COMPUTED,), capture="flatten", optional=True)
@@ -18,26 +19,29 @@ def _ended(inner: Template) -> Template:
     return Template(ops=(requant.Requant, ops.Quantize), inputs=(inner,), capture="requant")
 
 
-PATTERNS = (
-    Pattern(
-        name="conv2d",
-        engine=constraints.ENGINE,
-        root=_ended(_CONV),
-        constraints=constraints.CONVOLUTION,
-        description="convolution of any grouping, bias, requantisation, ReLU",
-    ),
-    Pattern(
-        name="dense",
-        engine=constraints.ENGINE,
-        root=_ended(_DENSE),
-        constraints=constraints.DENSE,
-        description="matrix product of one vector, or of an image as it lies, requantisation, ReLU",
-    ),
-    Pattern(
-        name="add",
-        engine=constraints.ENGINE,
-        root=_ended(_ADD),
-        constraints=constraints.ADDITION,
-        description="sum of two tensors times whole numbers, requantisation, ReLU",
-    ),
-)
+def patterns(hardware: Hardware) -> tuple[Pattern, ...]:
+    """Every pattern, held to the contracts the hardware states."""
+    return (
+        Pattern(
+            name="conv2d",
+            engine=ENGINE,
+            root=_ended(_CONV),
+            constraints=constraints.of_convolution(hardware),
+            description="convolution of any grouping, bias, requantisation, ReLU",
+        ),
+        Pattern(
+            name="dense",
+            engine=ENGINE,
+            root=_ended(_DENSE),
+            constraints=constraints.of_dense(hardware),
+            description="matrix product of one vector, or of an image as it lies, "
+            "requantisation, ReLU",
+        ),
+        Pattern(
+            name="add",
+            engine=ENGINE,
+            root=_ended(_ADD),
+            constraints=constraints.of_addition(hardware),
+            description="sum of two tensors times whole numbers, requantisation, ReLU",
+        ),
+    )

@@ -21,11 +21,11 @@ from htvm.api import (
     load_hardware,
 )
 from htvm_diana import packing, runtime, tilings
-from htvm_diana.constraints import ENGINE
 from htvm_diana.cycles import core_of
 from htvm_diana.emit import emit
+from htvm_diana.forms import ENGINE
 from htvm_diana.layouts import ceil32
-from htvm_diana.patterns import PATTERNS
+from htvm_diana.patterns import patterns
 from htvm_diana.schedule import program
 
 
@@ -42,8 +42,7 @@ class Diana(Target):
     @hookimpl
     def htvm_patterns(self, hardware: Hardware) -> tuple[Pattern, ...]:
         """Convolution, dense and add."""
-        del hardware
-        return PATTERNS
+        return patterns(hardware)
 
     @hookimpl
     def htvm_tilings(
