@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from htvm.errors import HtvmError, PluginError
 from htvm.ir.graph import Graph, Node
@@ -22,14 +22,19 @@ def match(graph: Graph, session: Session) -> Matches:
     Raises:
         PluginError: E614, a constraint of a pattern failed to answer.
     """
+    return match_patterns(graph, session.patterns(), session.hardware)
+
+
+def match_patterns(graph: Graph, patterns: Iterable[Pattern], hardware: Hardware) -> Matches:
+    """As :func:`match`, for some patterns only."""
     names = node_names(graph)
     chains = Chains.of(graph)
     layers: list[Layer] = []
     rejections: list[Rejection] = []
-    for pattern in session.patterns():
+    for pattern in patterns:
         for nodes, ways in _fits(chains, pattern):
             candidates = [build_layer(graph, pattern, nodes, found, names) for found in ways]
-            reasons = [_why_not(graph, pattern, layer, session.hardware) for layer in candidates]
+            reasons = [_why_not(graph, pattern, layer, hardware) for layer in candidates]
             if None in reasons:
                 layers.append(candidates[reasons.index(None)])
             else:
