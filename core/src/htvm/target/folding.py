@@ -120,7 +120,7 @@ class _Layer:
 
     def folded(self, contract: Contract) -> Folded | Unfoldable:
         """With the source's own shifts if possible, else with any the contract has."""
-        refusal = Unfoldable(seen=_describe(self.mul, self.shift))
+        seen = ""
         for shift in self._shifts(contract):
             found = self._with_shift(np.broadcast_to(shift, self.shift.shape), contract)
             if found is None:
@@ -128,8 +128,8 @@ class _Layer:
             overflow = self._overflow(found, contract)
             if overflow is None:
                 return found
-            refusal = Unfoldable(seen=overflow)
-        return refusal
+            seen = seen or overflow
+        return Unfoldable(seen=seen or _describe(self.mul, self.shift))
 
     def _coefficients(self, contract: Contract) -> tuple[Ints, Range]:
         """What a multiplier goes into, and the values that may take."""
