@@ -34,6 +34,7 @@ void htvm_diana_load_weights(uint32_t address, const void *l2, uint32_t bytes);
 void htvm_diana_start(const htvm_diana_job *job);
 void htvm_diana_wait(void);
 const char *htvm_diana_error(void);
+const char *htvm_diana_layer_error(void);
 uint32_t htvm_diana_faults(void);
 uint64_t htvm_diana_cycles(void);
 void htvm_diana_reset(void);

@@ -70,8 +70,8 @@ def test_depthwise_is_one_launch_a_channel(chip):
 
 def test_dense(chip):
     """The autoencoder's first layer, 640 to 128: a row of C + 2C + 23 per 16 outputs."""
-    fill(chip)
     chip.constants[:] = 0
+    fill(chip)
 
     def run():
         chip.run(mode=0, output=16_384, c=640, k=80)

@@ -148,6 +148,31 @@ def test_one_thing_at_a_time(ready, first, second):
     assert re.search(f"a {what} is still under way, a wait is missing", ready.error)
 
 
+@pytest.mark.parametrize("what", ["transfer", "job"])
+def test_layers_end_with_nothing_under_way(ready, what):
+    assert ready.lib.htvm_diana_layer_error() == ready.ffi.NULL
+    if what == "job":
+        ready.start(**conv_job())
+    else:
+        ready.load(4096, 32)
+
+    assert ready.lib.htvm_diana_layer_error() != ready.ffi.NULL
+
+    assert f"end of the layer: a {what} is still under way, a wait is missing" in ready.error
+
+
+@pytest.mark.parametrize("byte", range(4, 16))
+def test_dense_bias_must_be_sign_extended(chip, byte):
+    weights = facts.dense_weights(np.zeros((1, 16), np.int8), np.array([-2], np.int32))
+    weights[(256 + byte) ^ 3] = 0
+    chip.send(0, np.zeros(16, np.uint8))
+    chip.send_weights(weights)
+    chip.start(mode=0, output=4096, c=16, k=1)
+    chip.wait()
+
+    assert "the bias at byte 256 of the weight memory is not sign extended" in chip.error
+
+
 def test_calls_outside_a_session(idle):
     idle.load(0, 32)
 

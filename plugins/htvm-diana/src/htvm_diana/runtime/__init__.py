@@ -9,7 +9,7 @@ from importlib.resources import files
 BEGIN = "htvm_diana_begin({regions}, {count});"
 END = "htvm_diana_end();"
 CYCLES = "htvm_diana_cycles"
-ERROR = "htvm_diana_error"
+ERROR = "htvm_diana_layer_error"
 
 _JOB = ("htvm_diana_job.h", "htvm_diana_job.c")
 _CONFIG = "htvm_diana_config.h"

@@ -244,17 +244,25 @@ static void run_conv(const uint32_t *word) {
   }
 }
 
-/* Of the 16 bytes a channel's bias has, the 32-bit adder takes four. */
+/* Of the 16 bytes a channel's bias has, the 32-bit adder takes four; the others repeat its sign. */
 static int take_wide_bias(uint32_t address, uint32_t *value) {
   const htvm_diana_memory *memory = &htvm_diana_weight_memory;
   uint32_t i;
 
   *value = 0;
-  for (i = 0; i < 4; i++) {
+  for (i = 0; i < LANES; i++) {
+    const uint8_t byte = (uint8_t)htvm_diana_get(memory, address + i);
+
     if (!htvm_diana_known(memory, address + i)) {
       return missing_weight(address + i);
     }
-    *value |= (uint32_t)(uint8_t)htvm_diana_get(memory, address + i) << (8 * i);
+    if (i < 4) {
+      *value |= (uint32_t)byte << (8 * i);
+    } else if (byte != (*value >> 31 ? 0xFF : 0)) {
+      htvm_diana_fault("job: the bias at byte %u of the weight memory is not sign extended",
+                       (unsigned)address);
+      return 0;
+    }
   }
   return 1;
 }

@@ -144,6 +144,14 @@ void htvm_diana_wait(void) {
   under_way = IDLE;
 }
 
+const char *htvm_diana_layer_error(void) {
+  if (!halted() && under_way != IDLE) {
+    htvm_diana_fault("end of the layer: a %s is still under way, a wait is missing",
+                     under_way == JOB ? "job" : "transfer");
+  }
+  return htvm_diana_error();
+}
+
 uint64_t htvm_diana_cycles(void) { return cycles; }
 
 void htvm_diana_reset(void) {

@@ -10,6 +10,7 @@
 
 /* Questions for whoever runs the emulation. */
 const char *htvm_diana_error(void);    /* the first fault since the library was loaded, or NULL */
+const char *htvm_diana_layer_error(void); /* the same, asked between layers: nothing is under way */
 uint32_t htvm_diana_faults(void);      /* faults so far; after the first, calls do nothing more */
 uint64_t htvm_diana_cycles(void);      /* cycles of all transfers and jobs that ran */
 void htvm_diana_reset(void);           /* forget faults, cycles and an open session */
