@@ -149,6 +149,23 @@ def verify_options(values: dict[str, Any], *, required: bool) -> VerifyOptions:
     )
 
 
+def refuse_samples(values: dict[str, Any]) -> None:
+    """Refuse what only verification uses, where there is to be none.
+
+    Raises:
+        UsageError: E100.
+    """
+    useless = [
+        option
+        for option, given in (("--inputs", values["given"]), ("--sanitize", values["sanitize"]))
+        if given
+    ]
+    if useless:
+        raise UsageError(
+            f"--no-verify leaves no use for {useless[0]}", hint="leave out one of them"
+        )
+
+
 def request(
     values: dict[str, Any],
     *,

@@ -190,7 +190,8 @@ def _numbers(array: Array, tensor: Tensor, spec: InputSpec) -> Array:
     untouched = spec.scale == 1.0 and spec.offset == 0.0
     if untouched and array.dtype == tensor.dtype.numpy:
         return np.ascontiguousarray(array)
-    values = array.astype(np.float64) * spec.scale + spec.offset
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = array.astype(np.float64) * spec.scale + spec.offset
     if not np.isfinite(values).all():
         raise UsageError(f"the array for input {tensor.name!r} holds NaN or infinity", code="E127")
     if not tensor.dtype.is_integer:

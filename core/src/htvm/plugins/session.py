@@ -43,7 +43,8 @@ class Session:
         described = self._first("htvm_hardware", Hardware)
         if described is None:
             raise PluginError(
-                f"target {target.name!r} of {target.distribution} does not describe its hardware",
+                f"target {target.name!r} of {target.distribution} {target.version} "
+                "does not describe its hardware",
                 code="E606",
                 seen="no plug-in answers htvm_hardware",
             )

@@ -31,6 +31,8 @@ def command(as_json: bool, verify: bool, output: Path | None, **values: Any) -> 
 
     if output is None:
         output = Path("build") / f"{values['model'].stem}-{values['target']}"
+    if not verify:
+        options.refuse_samples(values)
     wanted = options.verify_options(values, required=False) if verify else None
     request = options.request(values, verify=wanted, output=output)
     result = deploy_request(request, progress=show_stage)
