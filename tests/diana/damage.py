@@ -105,15 +105,24 @@ class Subject:
         assert not np.array_equal(data, constant.data)
         return self.with_kernel(name, constants=(replace(constant, data=data),))
 
-    def with_body(self, name: str, old: str, new: str) -> Subject:
+    def conversion_for(self, layer: str) -> str:
+        """Name of the conversion that makes a layer's first input."""
+        plan, (first, *_) = self.done.dispatch, self.kernel(layer).step.inputs
+        assert plan is not None
+        (step,) = (step for step in plan.steps if step.output == first)
+        assert isinstance(step, ConvertStep)
+        return step.name
+
+    def with_body(self, name: str, old: str, new: str | Callable[[re.Match[str]], str]) -> Subject:
         """With the first match of a pattern in the C of a step replaced."""
         code = self.kernel(name).code
         body = re.sub(old, new, code.body, count=1)
         assert body != code.body
         return self.with_kernel(name, code=replace(code, body=body))
 
-    def with_conversion(self, name: str, change: Callable[[Layout], Layout]) -> Subject:
-        """With a conversion into another layout than the one asked for."""
+    def with_conversion(self, layer: str, change: Callable[[Layout], Layout]) -> Subject:
+        """With a layer's first input converted into another layout than the one asked for."""
+        name = self.conversion_for(layer)
         step, plan = self.kernel(name).step, self.done.dispatch
         assert isinstance(step, ConvertStep)
         assert plan is not None
@@ -253,3 +262,20 @@ def record(**changes: int) -> Callable[[Step], Step]:
         return replace(step, job=job)
 
     return change
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """One kind of damage.
+
+    Attributes:
+        name: What is wrong.
+        layer: The layers one of which must be named.
+        change: Does the damage.
+        static: Whether the checker of tile programs must notice it.
+    """
+
+    name: str
+    layer: str
+    change: Change
+    static: bool = False
