@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from htvm.api import DType, ops, requant, row_major, strided
 
 CORES = ("generic", "ri5cy")
+PICOLIBC = ("--specs=picolibc.specs",)
 
 
 def requants(channels, rng, out=DType.INT8):
@@ -193,7 +194,7 @@ def test_accumulators_wrap(batch, build, chip, core):
     ("compiler", "flags"),
     [
         ("clang", ("-O2",)),
-        ("riscv64-unknown-elf-gcc", ("--specs=picolibc.specs", "-march=rv32imc", "-mabi=ilp32", "-O2")),
+        ("riscv64-unknown-elf-gcc", (*PICOLIBC, "-march=rv32imc", "-mabi=ilp32", "-O2")),
     ],
 )
 def test_other_compilers_take_it(batch, build, chip, compiler, flags):

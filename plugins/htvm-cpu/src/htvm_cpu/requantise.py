@@ -133,7 +133,7 @@ def _float(op: requant.FloatRequant, value: Value, channel: str, writer: Writer)
 def rounded(
     text: str, zero_point: int, lo: int, hi: int, writer: Writer, *, ties: str = "even"
 ) -> str:
-    """``clip(round(text) + zero_point, lo, hi)`` of a float expression, ties even or away from 0."""
+    """``clip(round(text) + zero_point, lo, hi)`` of a float, ties to even or away from 0."""
     low, high = lo - zero_point, hi - zero_point
     if max(-low, high) > _MAGIC_LIMIT:
         wide = helpers.ROUND_WIDE if ties == "even" else helpers.ROUND_WIDE_AWAY

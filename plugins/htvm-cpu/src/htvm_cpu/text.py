@@ -51,7 +51,7 @@ def plus(value: str, addend: int) -> str:
 
 
 def pruned(lines: Sequence[str]) -> Lines:
-    """Lines without the constants and pointers nobody reads, so that strict compilers stay quiet."""
+    """Lines without the constants and pointers nobody reads: strict compilers complain of them."""
     kept: Lines = []
     for line in reversed(lines):
         name = _declared(line)
