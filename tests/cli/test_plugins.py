@@ -16,49 +16,36 @@ from htvm_cpu.plugin import Cpu
 class Mine(Target):
     extends: ClassVar = ("cpu",)
 """
+
+
+def hooked(hook: str) -> str:
+    """A target that extends the host and answers one hook."""
+    return f"{HEAD}    @hookimpl\n    def htvm_{hook}"
+
+
 FAULTS = {
     "raises": ("raise ValueError('bad day')", "E602", "bad day"),
     "exits": ("import sys; sys.exit('gone')", "E602", "SystemExit"),
     "lacks": ("import no_such_thing_at_all", "E602", "no_such_thing_at_all"),
     "misspelt": ("class Other: pass", "E602", "Mine"),
     "wrong": ("Mine = 42", "E603", "42"),
-    "needy": (
-        "from htvm.api import Target\nclass Mine(Target):\n def __init__(s, x): 0",
-        "E603",
-        "",
-    ),
+    "needy": (HEAD + "    def __init__(self, chip): pass", "E603", "chip"),
     "syntax": ("class class", "E602", "SyntaxError"),
     "old": (HEAD + "    api_version = 0", "E604", "0"),
     "orphan": (HEAD + "    extends = ('nobody',)", "E605", "nobody"),
     "string": (HEAD + "    extends = 'cpu'", "E605", "'cpu'"),
-    "dumb": ("from htvm.api import Target\nclass Mine(Target): pass", "E606", "htvm_hardware"),
-    "hardware": (HEAD + "    @hookimpl\n    def htvm_hardware(self): return 42", "E608", "int"),
-    "options": (HEAD + "    @hookimpl\n    def htvm_options(self): return 42", "E608", "int"),
-    "patterns": (
-        HEAD + "    @hookimpl\n    def htvm_patterns(self, hardware): return (1,)",
-        "E608",
-        "",
-    ),
-    "divides": (HEAD + "    @hookimpl\n    def htvm_patterns(self, hardware): 1 / 0", "E609", ""),
-    "quits": (HEAD + "    @hookimpl\n    def htvm_patterns(self, hardware): exit()", "E609", ""),
-    "tilings": (HEAD + "    @hookimpl\n    def htvm_tilings(self, layer): return (1,)", "E608", ""),
-    "packs": (HEAD + "    @hookimpl\n    def htvm_pack(self, layer): return [1]", "E608", "list"),
-    "emits": (
-        HEAD + "    @hookimpl\n    def htvm_emit(self, layer): return 'int x;'",
-        "E608",
-        "str",
-    ),
-    "runtime": (HEAD + "    @hookimpl\n    def htvm_runtime(self): return {}", "E608", "dict"),
-    "unknown": (
-        HEAD + "    @hookimpl\n    def htvm_tillings(self): return ()",
-        "E613",
-        "htvm_tillings",
-    ),
-    "arguments": (
-        HEAD + "    @hookimpl\n    def htvm_cost(self, colour): return ()",
-        "E613",
-        "colour",
-    ),
+    "dumb": (HEAD + "    extends = ()", "E606", "htvm_hardware"),
+    "hardware": (hooked("hardware(self): return 42"), "E608", "int"),
+    "options": (hooked("options(self): return 42"), "E608", "int"),
+    "patterns": (hooked("patterns(self, hardware): return (1,)"), "E608", "Pattern"),
+    "divides": (hooked("patterns(self, hardware): 1 / 0"), "E609", "ZeroDivisionError"),
+    "quits": (hooked("patterns(self, hardware): exit()"), "E609", "SystemExit"),
+    "tilings": (hooked("tilings(self, layer): return (1,)"), "E608", "Tiling"),
+    "packs": (hooked("pack(self, layer): return [1]"), "E608", "list"),
+    "emits": (hooked("emit(self, layer): return 'int x;'"), "E608", "LayerCode"),
+    "runtime": (hooked("runtime(self): return {}"), "E608", "Runtime"),
+    "unknown": (hooked("tillings(self): return ()"), "E613", "htvm_tillings"),
+    "arguments": (hooked("cost(self, colour): return ()"), "E613", "colour"),
 }
 AT_DOCTOR = {"divides", "quits", "patterns", "tilings", "packs", "emits", "runtime"}
 """Hooks that only a network brings to light."""

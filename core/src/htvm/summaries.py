@@ -12,7 +12,7 @@ from htvm.partition.layers import node_macs
 
 def source(found: Source) -> str:
     """The file, its format and size."""
-    return f"{found.path.name}  {found.format} · {_size(len(found.data))}"
+    return f"{found.file_name}  {found.format} · {_size(len(found.data))}"
 
 
 def graph(done: Deployment) -> str:

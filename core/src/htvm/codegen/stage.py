@@ -9,14 +9,13 @@ import jinja2
 
 from htvm.codegen import calls, constants, functions
 from htvm.codegen.interface import Port, ports
+from htvm.codegen.naming import project_name
 from htvm.codegen.project import Project
 from htvm.codegen.runtimes import Joined, join
 from htvm.codegen.text import array_rows, comment_text
-from htvm.ir.graph import Graph
 from htvm.ir.tensor import Array
 from htvm.memory.plan import MemoryPlan
 from htvm.numerics import execute, random_inputs
-from htvm.partition.names import identifier
 from htvm.plugins.session import Session
 from htvm.schedule.kernels import Schedule
 from htvm.target.hardware import Hardware
@@ -30,7 +29,7 @@ def emit(schedule: Schedule, memory: MemoryPlan, session: Session) -> Project:
     Byte for byte the same for the same network, target and settings.
     """
     runtime = join(session.runtimes())
-    net = project_name(schedule.dispatch.graph, runtime)
+    net = project_name(schedule.dispatch.graph.name, runtime.headers)
     view = {
         **_network(schedule, memory, session.hardware, net),
         **_code(schedule, memory, runtime, net),
@@ -51,13 +50,6 @@ def emit(schedule: Schedule, memory: MemoryPlan, session: Session) -> Project:
         include_dirs=folders,
         runtime=runtime,
     )
-
-
-def project_name(graph: Graph, runtime: Joined) -> str:
-    """The prefix of every public name; never that of another header in the project."""
-    name = identifier(graph.name, fallback="network").lower()
-    taken = {"htvm", "golden", *(header.lower().removesuffix(".h") for header in runtime.headers)}
-    return f"{name}_net" if name in taken else name
 
 
 def _files(net: str, view: Mapping[str, Any], runtime: Joined) -> Mapping[str, str]:

@@ -134,14 +134,14 @@ def _swap(fresh: Path, target: Path) -> None:
         try:
             fresh.rename(target)
         except BaseException as error:
-            if not target.exists() and moved:
-                old.rename(target)
-            elif _is_lost_race(error) and attempt + 1 < _ATTEMPTS:
-                continue
-            raise
-        finally:
-            if target.exists():
+            if _is_lost_race(error):
                 shutil.rmtree(old, ignore_errors=True)
+                if attempt + 1 < _ATTEMPTS:
+                    continue
+            elif moved:
+                old.rename(target)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
         return
 
 

@@ -27,3 +27,8 @@ class Source:
     data: bytes = field(repr=False)
     sha256: str
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def file_name(self) -> str:
+        """The file's name without its folder; bytes that are no UTF-8 spelled out."""
+        return self.path.name.encode("utf-8", "backslashreplace").decode()

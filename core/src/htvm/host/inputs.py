@@ -44,8 +44,8 @@ class InputSpec:
 
     @property
     def name(self) -> str:
-        """The file's name without its folder."""
-        return Path(self.path).name
+        """The file's name without its folder; bytes that are no UTF-8 spelled out."""
+        return Path(self.path).name.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -42,7 +42,7 @@ def integerise(source: Source) -> Graph:
         tensor = _finish(done)
     output = name_output(done, tensor, model.output)
     origin = Origin(
-        path=source.path.name,
+        path=source.file_name,
         format=kind,
         sha256=source.sha256,
         details={"opset": str(model.opset), "producer": model.producer},

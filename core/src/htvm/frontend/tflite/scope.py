@@ -235,7 +235,7 @@ class Scope:
             nodes=tuple(self._nodes),
             tensors={name: tensor for name, tensor in self._tensors.items() if name in used},
             origin=Origin(
-                path=self.source.path.name,
+                path=self.source.file_name,
                 format="tflite-int8",
                 sha256=self.source.sha256,
                 details={"schema": str(self.model.version)},
