@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from htvm.codegen.signals import held_back
+from htvm.codegen.turns import our_turn
 from htvm.errors import UsageError
 
 MANIFEST = "manifest.json"
@@ -21,8 +21,6 @@ _MARK = "htvm project"
 _BUILD = "build"
 _LONGEST = 100
 """Characters of the folder's name in that of its temporary sibling."""
-_ATTEMPTS = 20
-"""How often to try when other processes write the same folder."""
 
 
 def manifest(files: Mapping[str, str]) -> str:
@@ -52,18 +50,13 @@ def write_project(files: Mapping[str, str], folder: Path) -> None:
         UsageError: E145 the folder cannot be written, E146 it holds files htvm did not write.
     """
     target = _resolved(folder)
-    _refuse_foreign(target)
     made: list[Path] = []
     with held_back() as asked_to_stop:
         try:
             _make_parents(target, made)
-            fresh = Path(tempfile.mkdtemp(prefix=f".{target.name[:_LONGEST]}-", dir=target.parent))
-            try:
-                _fill(fresh, {**files, MANIFEST: manifest(files)})
-                if not asked_to_stop:
-                    _swap(fresh, target)
-            finally:
-                shutil.rmtree(fresh, ignore_errors=True)
+            with our_turn(target.parent):
+                _refuse_foreign(target)
+                _write(files, target, asked_to_stop)
         except OSError as error:
             raise _unwritable(folder, error) from error
         finally:
@@ -77,7 +70,8 @@ def check_writable(folder: Path) -> None:
         UsageError: as ``write_project``.
     """
     target = _resolved(folder)
-    _refuse_foreign(target)
+    with our_turn(target.parent):
+        _refuse_foreign(target)
     if Path.cwd().is_relative_to(target):
         raise _unwritable(folder, OSError(16, "it is the current folder, or holds it"))
     place = next(place for place in target.parents if os.path.lexists(place))
@@ -113,6 +107,16 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
 
 
+def _write(files: Mapping[str, str], target: Path, asked_to_stop: list[int]) -> None:
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name[:_LONGEST]}-", dir=target.parent))
+    try:
+        _fill(fresh, {**files, MANIFEST: manifest(files)})
+        if not asked_to_stop:
+            _swap(fresh, target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
 def _fill(folder: Path, files: Mapping[str, str]) -> None:
     mask = os.umask(0)
     os.umask(mask)
@@ -124,39 +128,19 @@ def _fill(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _swap(fresh: Path, target: Path) -> None:
-    """Put ``fresh`` in the place of ``target``; put the old one back if that fails.
-
-    Another process may do the same at the same time: the last one stays.
-    """
-    for attempt in range(_ATTEMPTS):
-        old = fresh.with_name(f"{fresh.name}.{attempt}.old")
-        moved = _moved(target, old)
-        try:
-            fresh.rename(target)
-        except BaseException as error:
-            if _is_lost_race(error):
-                shutil.rmtree(old, ignore_errors=True)
-                if attempt + 1 < _ATTEMPTS:
-                    continue
-            elif moved:
-                old.rename(target)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-        return
-
-
-def _moved(target: Path, old: Path) -> bool:
-    """Move the folder aside, if there is one."""
-    try:
+    """Put ``fresh`` in the place of ``target``; put the old one back if that fails."""
+    old = fresh.with_name(f"{fresh.name}.old")
+    moved = target.exists()
+    if moved:
         target.rename(old)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _is_lost_race(error: BaseException) -> bool:
-    """Whether a folder was put there by another process since it was moved aside."""
-    return isinstance(error, OSError) and error.errno in {errno.ENOTEMPTY, errno.EEXIST}
+    try:
+        fresh.rename(target)
+    except BaseException:
+        if moved:
+            old.rename(target)
+        raise
+    if moved:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _refuse_foreign(target: Path) -> None:
