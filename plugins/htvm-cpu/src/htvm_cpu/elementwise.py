@@ -24,6 +24,8 @@ from htvm_cpu.snippet import Value, Writer, loaded
 from htvm_cpu.text import Lines, loop
 
 _MOST_TILINGS = 24
+_MOST_FREE = 1.2
+"""Buffer size over elements up to which free elements are computed too rather than skipped."""
 
 
 def tilings(layer: Layer, offers: Offers, host: Host) -> tuple[Tiling, ...]:
@@ -88,6 +90,8 @@ def _tiling(layer: Layer, inputs: tuple[Layout, ...], output: Layout) -> Tiling:
 
 def _is_flat(layer: Layer, inputs: tuple[Layout, ...], output: Layout) -> bool:
     """Whether one loop over the buffer, free elements included, does it."""
+    if output.size > _MOST_FREE * layer.output.elements:
+        return False
     if output.fill is not None and free_elements(output, layer.output.shape):
         return False
     same = all(
@@ -96,14 +100,13 @@ def _is_flat(layer: Layer, inputs: tuple[Layout, ...], output: Layout) -> bool:
     )
     return (
         same
-        and not any(_varies(layer, tensor) for tensor in layer.tensors.values())
+        and not any(_varies(tensor) for tensor in layer.tensors.values())
         and all(getattr(node.op, "axis", None) is None for node in layer.nodes)
     )
 
 
-def _varies(layer: Layer, tensor: Tensor) -> bool:
+def _varies(tensor: Tensor) -> bool:
     """Whether it is a constant with more than one value."""
-    del layer
     return tensor.value is not None and bool((tensor.value != tensor.value.flat[0]).any())
 
 
@@ -121,7 +124,8 @@ def _in_place(layer: Layer, inputs: tuple[Layout, ...], output: Layout) -> int |
 def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
     """One pass over the elements."""
     flat = tiling.summary == _FLAT
-    each = cycles.pointwise(layer.nodes, host) + cycles.LOAD * len(layer.inputs) + cycles.STORE
+    each = cycles.pointwise(layer.nodes, host, bounded=False) + cycles.STORE
+    each += cycles.LOAD * len(layer.inputs)
     if not flat:
         each += sum(cycles.address(layout) for layout in (*tiling.inputs, tiling.output))
     elements = tiling.output.size if flat else layer.output.elements

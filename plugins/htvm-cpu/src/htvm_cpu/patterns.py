@@ -50,6 +50,16 @@ def _accumulators(layer: Layer, hardware: Hardware) -> str | None:
     return None
 
 
+def _widening(layer: Layer, hardware: Hardware) -> str | None:
+    """Widening belongs to the layer that reads: what lies between layers should be small."""
+    del hardware
+    last = layer.nodes[-1]
+    before, after = layer.tensors[last.inputs[0]].dtype, layer.output.dtype
+    if after.size_bytes <= before.size_bytes:
+        return None
+    return f"{last.name!r} turns {before} into {after}"
+
+
 def _served_by_tail(layer: Layer, hardware: Hardware) -> str | None:
     """The tail is for what every hand-made pattern turns down."""
     checks = {
@@ -65,6 +75,7 @@ WEIGHTS = Constraint(text="weights and bias are constant", check=_constant_weigh
 MATRICES = Constraint(text="both operands have two axes or more", check=_matrices)
 IMAGES = Constraint(text="the image has the shape (1, C, H, W)", check=_images)
 OWN_SUMS = Constraint(text="accumulators are requantised where they are made", check=_accumulators)
+NARROW = Constraint(text="the last op makes elements no larger", check=_widening)
 TAIL = Constraint(text="no hand-made kernel serves it", check=_served_by_tail)
 
 
@@ -87,7 +98,13 @@ def _family(
         (f"{name}_{follower}_map", twice, f"{description}, requantised and mapped"),
     )
     return tuple(
-        Pattern(name=full, engine=ENGINE, root=root, constraints=constraints, description=text)
+        Pattern(
+            name=full,
+            engine=ENGINE,
+            root=root,
+            constraints=constraints if root is alone else (*constraints, NARROW),
+            description=text,
+        )
         for full, root, text in roots
     )
 

@@ -79,7 +79,7 @@ def fill_lines(layout: Layout, shape: Shape, buffer: str) -> Lines:
 
 def home(shape: Shape) -> Layout:
     """The layout the kernels like best: channels last for images, else row-major."""
-    return channels_last(shape) if len(shape) == 4 else row_major(shape)
+    return channels_last(shape) if len(shape) == 4 and shape[0] == 1 else row_major(shape)
 
 
 def loose(layout: Layout) -> Layout:
