@@ -1,0 +1,134 @@
+"""The quantised network, and what it computes: whole numbers carried in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from htvm.ir.graph import Node
+from htvm.ir.ops import Clip
+from htvm.quantize import kernels
+from htvm.quantize.execute import apply
+from htvm.quantize.network import Add, AvgPool, Conv, Dense, FloatNetwork, Floats, Linear, Sum
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """``clip((x * mul + add) >> shift, lo, hi)`` after a layer's sum.
+
+    ``mul`` and ``add`` are 1 and 0 where the weights and the bias hold them.
+    """
+
+    shift: int
+    lo: int
+    hi: int
+    mul: int = 1
+    add: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class IntegerNetwork:
+    """A quantised network.
+
+    Attributes:
+        network: Weights and biases are whole numbers; bounds of sums mean nothing any more.
+        steps: The requantisation of every layer that sums, by layer name.
+        scales: What 1 stands for, of every tensor.
+    """
+
+    network: FloatNetwork
+    steps: Mapping[str, Step]
+    scales: Mapping[str, float]
+
+    @property
+    def input_scale(self) -> float:
+        """Of the first input."""
+        return self.scales[self.network.inputs[0]]
+
+    @property
+    def output_scale(self) -> float:
+        """Of the output."""
+        return self.scales[self.network.output]
+
+
+def to_integers(x: Floats, scale: float, lo: int = -128, hi: int = 127) -> Floats:
+    """The nearest whole multiples of ``scale``, saturating."""
+    return np.asarray(np.clip(np.rint(x / np.float32(scale)), lo, hi), dtype=np.float32)
+
+
+def run_layer(layer: Node, step: Step | None, scale: float, *operands: Floats) -> Floats:
+    """One layer of an integer network."""
+    op = layer.op
+    if isinstance(op, Clip):
+        lo, hi = clip_bounds(op, scale)
+        return np.clip(operands[0], np.float32(lo), np.float32(hi))
+    if not isinstance(op, Sum):
+        return apply(layer, *operands)
+    assert step is not None
+    return stepped(total(op, *operands), step)
+
+
+def total(op: Sum, *operands: Floats) -> Floats:
+    """The sum before requantisation."""
+    if isinstance(op, Conv):
+        return kernels.conv(op, *operands) + op.bias.reshape(1, -1, 1, 1)
+    if isinstance(op, Dense):
+        return kernels.dense(op, *operands) + op.bias
+    if isinstance(op, AvgPool):
+        return kernels.sum_pool(op, *operands)
+    assert isinstance(op, Add)
+    return operands[0] + operands[1]
+
+
+def stepped(acc: Floats, step: Step) -> Floats:
+    """The requantisation of sums."""
+    if step.mul != 1 or step.add:
+        acc = acc * np.float32(step.mul) + np.float32(step.add)
+    floored = np.floor(acc * np.float32(2.0**-step.shift))
+    return np.clip(floored, np.float32(step.lo), np.float32(step.hi))
+
+
+def clip_bounds(op: Clip, scale: float) -> tuple[int, int]:
+    """Bounds in whole multiples of ``scale``, within int8."""
+    lo = max(-128, round(op.lo / scale)) if isfinite(op.lo) else -128
+    hi = min(127, round(op.hi / scale)) if isfinite(op.hi) else 127
+    return min(lo, 127), max(hi, -128)
+
+
+def run(
+    quantised: IntegerNetwork, inputs: Mapping[str, Floats], *, keep_all: bool = False
+) -> dict[str, Floats]:
+    """Tensors of whole numbers for inputs of whole numbers.
+
+    Args:
+        quantised: The network.
+        inputs: Whole numbers in float32.
+        keep_all: Whether every tensor is wanted; otherwise only the output is kept.
+    """
+    network = quantised.network
+    values = dict(inputs)
+    last = {name: layer.name for layer in network.layers for name in layer.inputs}
+    for layer in network.layers:
+        operands = [values[name] for name in layer.inputs]
+        scale = quantised.scales[layer.output]
+        values[layer.output] = run_layer(layer, quantised.steps.get(layer.name), scale, *operands)
+        for name in layer.inputs:
+            if last[name] == layer.name and not keep_all and name != network.output:
+                values.pop(name, None)
+    return values
+
+
+def logits(quantised: IntegerNetwork, x: Mapping[str, Floats]) -> Floats:
+    """The output in real numbers for inputs of real numbers."""
+    integers = {name: to_integers(value, quantised.scales[name]) for name, value in x.items()}
+    result = run(quantised, integers)[quantised.network.output]
+    return result * np.float32(quantised.output_scale)
+
+
+def worst_sum(op: Linear, lo: int, hi: int) -> float:
+    """Greatest magnitude any partial sum of a layer can reach, in whatever order it is summed."""
+    reach = np.abs(op.weights.reshape(len(op.weights), -1).astype(np.float64)).sum(axis=1)
+    return float((reach * max(abs(lo), abs(hi)) + np.abs(op.bias.astype(np.float64))).max())

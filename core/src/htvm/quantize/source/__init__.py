@@ -1,0 +1,1 @@
+"""Reads network files as networks of real numbers."""

@@ -1,0 +1,21 @@
+"""From a network file to the float network it means."""
+
+from __future__ import annotations
+
+from htvm.frontend.source import Source
+from htvm.quantize.network import FloatNetwork
+from htvm.quantize.source.tidy import tidy
+
+
+def float_network(source: Source) -> FloatNetwork:
+    """The real numbers a network computes; one that is quantised already is dequantised.
+
+    Raises:
+        UsageError: the file is damaged, or a shape given for an input does not fit it.
+        UnsupportedModelError: an op, a type or a shape in it cannot be taken.
+    """
+    if source.format == "tflite":
+        from htvm.quantize.source.tflite import read
+    else:
+        from htvm.quantize.source.onnx import read
+    return tidy(read(source))

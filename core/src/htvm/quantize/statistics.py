@@ -1,0 +1,76 @@
+"""What calibration data says about a network: samples of every tensor, moments of every input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from htvm.quantize.execute import apply
+from htvm.quantize.moments import Moments, moments
+from htvm.quantize.network import FloatNetwork, Floats, Linear
+
+_SAMPLES = 1 << 15
+"""Elements of a tensor kept to judge scales by."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Statistics:
+    """Of one pass over the calibration data.
+
+    Attributes:
+        samples: Elements of every tensor.
+        greatest: Greatest magnitude in every tensor.
+        power: Mean square about the mean of every tensor.
+        channels: Greatest magnitude of each channel.
+        moments: Of the inputs of every layer with weights, by layer name.
+        output: The network's output.
+    """
+
+    samples: Mapping[str, Floats]
+    greatest: Mapping[str, float]
+    power: Mapping[str, float]
+    channels: Mapping[str, Floats]
+    moments: Mapping[str, Moments]
+    output: Floats
+
+
+def gather(network: FloatNetwork, data: Mapping[str, Floats], seed: int) -> Statistics:
+    """Run the network once over all calibration data."""
+    random = np.random.default_rng(seed)
+    samples: dict[str, Floats] = {}
+    greatest: dict[str, float] = {}
+    power: dict[str, float] = {}
+    channels: dict[str, Floats] = {}
+    found: dict[str, Moments] = {}
+
+    def note(name: str, value: Floats) -> None:
+        flat = value.reshape(-1)
+        picked = flat if flat.size <= _SAMPLES else flat[random.integers(0, flat.size, _SAMPLES)]
+        samples[name] = picked
+        greatest[name] = float(np.abs(flat).max())
+        power[name] = float(flat.var(dtype=np.float64))
+        axes = (0, 2, 3) if value.ndim == 4 else tuple(range(value.ndim - 1))
+        channels[name] = np.asarray(np.abs(value).max(axis=axes))
+
+    values = dict(data)
+    for name, value in data.items():
+        note(name, value)
+    last = {name: layer.name for layer in network.layers for name in layer.inputs}
+    for layer in network.layers:
+        if isinstance(layer.op, Linear):
+            found[layer.name] = moments(layer.op, values[layer.inputs[0]])
+        values[layer.output] = apply(layer, *(values[name] for name in layer.inputs))
+        note(layer.output, values[layer.output])
+        for name in layer.inputs:
+            if last[name] == layer.name and name != network.output:
+                values.pop(name, None)
+    return Statistics(
+        samples=samples,
+        greatest=greatest,
+        power=power,
+        channels=channels,
+        moments=found,
+        output=values[network.output],
+    )
