@@ -66,9 +66,10 @@ def _answer(arguments: list[str], as_json: bool) -> int:
         code = cli.main(args=arguments, prog_name="htvm", standalone_mode=False)
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except (click.Abort, KeyboardInterrupt) as stop:
-        number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
-        return _fail(HtvmError("interrupted", code="E002"), as_json, 128 + number)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail(HtvmError("interrupted", code="E002"), as_json, 128 + signal.SIGINT)
+    except Stopped as stop:
+        return _fail(HtvmError("interrupted", code="E002"), as_json, 128 + stop.number)
     except click.ClickException as problem:
         wrong = UsageError(problem.format_message(), hint=_help_hint(problem))
         return _fail(wrong, as_json, wrong.exit_code)
@@ -109,7 +110,7 @@ def _fail(error: HtvmError, as_json: bool, exit_code: int) -> int:
     return exit_code
 
 
-class Stopped(KeyboardInterrupt):
+class Stopped(BaseException):
     """The process was asked to end by a signal other than Ctrl-C's."""
 
     def __init__(self, number: int) -> None:

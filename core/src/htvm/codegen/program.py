@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 
 from htvm.codegen.roll import Call, Item, Loop, roll, together
-from htvm.target.program import Program, Span, Step, Tile, Wait
+from htvm.errors import InternalError
+from htvm.target.program import Program, Span, Step, Tile, Transfer, Wait
 from htvm.target.source import LayerCode
 
 _FIELDS_A_LINE = 6
@@ -65,6 +66,27 @@ def struct_call(
     inner = ",\n        ".join(", ".join(row) for row in rows)
     text = f"{{{{\n    const {record} job = {{{{\n        {inner}\n    }}}};\n"
     return Call(template=f"{text}    {function}(&job);\n}}}}", numbers=tuple(fields.values()))
+
+
+def transfer_call(step: Transfer, program: Program, *, load: str, store: str) -> Call:
+    """A call that starts a transfer between main memory and packed bytes of a scratchpad.
+
+    The functions are ``load(address, main, run, inner_count, inner_stride, outer_count,
+    outer_stride)`` and ``store(main, address, ..)``; counts of 1 for repeats there are not.
+
+    Raises:
+        InternalError: The bytes lie in more than two nested repeats, or not packed.
+    """
+    loads = program.buffers[step.destination.buffer].role == "local"
+    main, local = (step.source, step.destination)[:: 1 if loads else -1]
+    if len(main.repeats) > 2 or local.repeats:
+        raise InternalError(f"no single transfer moves {step.source} to {step.destination}")
+    outer, inner = ((1, 0), (1, 0), *main.repeats)[-2:]
+    address, box = local_address(program, local), (main.run_bytes, *inner, *outer)
+    places = "{{}}, {0} + {{}}" if loads else "{0} + {{}}, {{}}"
+    numbers = (address, main.offset_bytes) if loads else (main.offset_bytes, address)
+    text = f"{load if loads else store}({places.format(main.buffer)}{', {}' * len(box)});"
+    return Call(template=text, numbers=(*numbers, *box))
 
 
 def local_address(program: Program, span: Span) -> int:

@@ -70,16 +70,27 @@ def check_writable(folder: Path) -> None:
         UsageError: as ``write_project``.
     """
     target = _resolved(folder)
-    with our_turn(target.parent):
-        _refuse_foreign(target)
+    try:
+        with our_turn(target.parent):
+            _refuse_foreign(target)
+        fault = _obstacle(target)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    if fault:
+        raise _unwritable(folder, OSError(fault))
+
+
+def _obstacle(target: Path) -> str:
+    """What keeps the folder from being made or replaced; empty if nothing does."""
     if Path.cwd().is_relative_to(target):
-        raise _unwritable(folder, OSError(16, "it is the current folder, or holds it"))
+        return "it is the current folder, or holds it"
     place = next(place for place in target.parents if os.path.lexists(place))
     for needed in (place, target) if target.exists() else (place,):
         if not needed.is_dir():
-            raise _unwritable(folder, NotADirectoryError(20, f"{needed} is no folder"))
+            return f"{needed} is no folder"
         if not os.access(needed, os.W_OK | os.X_OK):
-            raise _unwritable(folder, PermissionError(13, f"{needed} is read-only"))
+            return f"{needed} is read-only"
+    return ""
 
 
 def _resolved(folder: Path) -> Path:
