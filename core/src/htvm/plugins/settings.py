@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 
@@ -11,6 +12,8 @@ from htvm.target.hardware import Hardware, Memory, Parameter
 
 _TOP = ("clock_hz", "stack_bytes")
 _MEMORY = ("size_bytes", "align_bytes", "base_address")
+_LARGEST = 2**48
+_LARGEST_ALIGNMENT = 4096
 
 
 def setting_keys(hardware: Hardware) -> tuple[str, ...]:
@@ -64,6 +67,8 @@ def _apply(hardware: Hardware, key: str, text: str) -> Hardware:
 
 def _set_memory(hardware: Hardware, key: str, name: str, field: str, text: str) -> Hardware:
     number = _whole(key, text, least=0 if field == "base_address" else 1)
+    if field == "align_bytes" and (number > _LARGEST_ALIGNMENT or number & (number - 1)):
+        raise _wrong(key, text, f"a power of two up to {_LARGEST_ALIGNMENT}")
     numbers = {**asdict(hardware.memories[name]), field: number}
     changed = Memory(**numbers)
     return replace(hardware, memories={**hardware.memories, name: changed})
@@ -78,20 +83,27 @@ def _like(key: str, text: str, current: Parameter) -> Parameter:
     if isinstance(current, int):
         return _whole(key, text, least=None)
     if isinstance(current, float):
-        try:
-            return float(text)
-        except ValueError:
-            raise _wrong(key, text, "a number") from None
+        return _real(key, text)
     return text
 
 
+def _real(key: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise _wrong(key, text, "a finite number")
+    return number
+
+
 def _whole(key: str, text: str, *, least: int | None) -> int:
-    wanted = "a whole number" if least is None else f"a whole number of at least {least}"
+    wanted = f"a whole number from {-_LARGEST if least is None else least} to {_LARGEST}"
     try:
         number = int(text.replace("_", ""), 0)
     except ValueError:
         raise _wrong(key, text, wanted) from None
-    if least is not None and number < least:
+    if (least is not None and number < least) or abs(number) > _LARGEST:
         raise _wrong(key, text, wanted)
     return number
 
