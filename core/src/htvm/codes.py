@@ -34,7 +34,7 @@ CODES: Mapping[str, str] = {
     "E132": "A network can only be explained for a target.",
     "E133": "The network has no layer of this name.",
     "E134": "There is no such error code.",
-    "E140": "No installed target has this id.",
+    "E140": "No installed and enabled target has this id, or no target is at this path.",
     "E141": "--set names a key that neither the hardware description nor the target has.",
     "E142": "--set gives a value of the wrong type.",
     "E143": "--pin names a layer the network does not have.",
@@ -56,6 +56,7 @@ CODES: Mapping[str, str] = {
     "E401": "The generated C and the integer reference differ: a bug of htvm or of the plug-in.",
     "E402": "The generated C crashed while it was verified.",
     "E403": "The generated C broke a rule of the emulated hardware, or wrote outside its buffers.",
+    "E404": "The generated C did not come to an end while it was verified.",
     "E501": "No C compiler was found.",
     "E502": "The compiler named by an environment variable does not run.",
     "E503": "The C compiler failed on the generated code.",
@@ -67,7 +68,8 @@ CODES: Mapping[str, str] = {
     "E601": "Several distributions bring a target of this id.",
     "E602": "The plug-in cannot be imported.",
     "E603": "The plug-in's entry point does not name a Target class that needs no arguments.",
-    "E604": "The plug-in was written for another version of the plug-in interface.",
+    "E604": "The plug-in needs a newer plug-in interface than this htvm has, or one with another "
+    "major version.",
     "E605": "The plug-in extends a target that is not installed, or names it in no tuple of ids.",
     "E606": "The plug-in does not describe its hardware.",
     "E607": "No plug-in of the target answers a hook that must be answered.",
@@ -79,6 +81,11 @@ CODES: Mapping[str, str] = {
     "E613": "The plug-in has a hook htvm does not know, or with other arguments.",
     "E614": "A pattern's constraint raised an error.",
     "E615": "An engine states no contract for a kind of layer.",
+    "E616": "A package the plug-in's distribution requires is missing or has another version. "
+    "Nothing of the plug-in was imported.",
+    "E617": "The package metadata of a plug-in cannot be used: it is damaged or enormous.",
+    "E618": "A plug-in did not return from its import or a hook in time.",
+    "E619": "A plug-in ended the process that loaded it.",
     "E620": "A schedule breaks a rule: it reads bytes that have not landed, leaves a buffer, or "
     "does not write its output whole.",
     "E621": "A constant of the plug-in cannot be printed.",

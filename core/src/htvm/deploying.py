@@ -12,6 +12,8 @@ from htvm.errors import MismatchError
 from htvm.host.inputs import ImageOrder, parse_spec
 from htvm.ir.tensor import Array
 from htvm.pipeline import run
+from htvm.plugins.blame import blame
+from htvm.plugins.listing import TargetInfo
 from htvm.report.build import build_report
 from htvm.report.model import Report
 from htvm.report.page import render_html
@@ -54,13 +56,14 @@ def deploy(
     random: int = 4,
     sanitize: bool = False,
     seed: int = 0,
+    timeout_s: float | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Turn a network into C for a target and prove it on this machine.
 
     Args:
         path: The network, ONNX or TFLite.
-        target: Id of an installed target.
+        target: Id of an installed target, or the path of a file or folder that holds one.
         output: Folder to write; None writes nothing.
         inputs: ``FILE[:key]`` with samples to verify with; an array ``labels`` gives accuracy.
         input_layout: Axis order of the samples when it is not the network's.
@@ -74,12 +77,14 @@ def deploy(
         random: Random samples to verify with.
         sanitize: Build with AddressSanitizer and UndefinedBehaviorSanitizer to verify.
         seed: Of the random samples.
+        timeout_s: Seconds one layer may take while verifying; None for a limit that grows with
+            the layer's work.
         progress: Called with every stage that ends.
 
     Raises:
         HtvmError: Something cannot be done; nothing was written.
     """
-    options = VerifyOptions(random=random, sanitize=sanitize, seed=seed)
+    options = VerifyOptions(random=random, sanitize=sanitize, seed=seed, timeout_s=timeout_s)
     if inputs is not None:
         spec = parse_spec(str(inputs), layout=input_layout, scale=input_scale, offset=input_offset)
         options = replace(options, given=(spec,))
@@ -107,7 +112,7 @@ def deploy_request(request: Request, *, progress: Progress | None = None) -> Res
         check_writable(request.output)
     done = run(request, progress)
     report = build_report(done)
-    _refuse_mismatch(report)
+    _refuse_mismatch(report, done.target)
     if request.output is not None and done.project is not None:
         pages = {
             "report.json": report.model_dump_json(indent=2) + "\n",
@@ -117,13 +122,13 @@ def deploy_request(request: Request, *, progress: Progress | None = None) -> Res
     return Result(report=report, run=done, output=request.output)
 
 
-def _refuse_mismatch(report: Report) -> None:
+def _refuse_mismatch(report: Report, target: TargetInfo) -> None:
     check = report.verification
     first = check.first_divergence
     if check.verdict != "mismatch" or first is None:
         return
     index = ", ".join(str(number) for number in first.index)
-    raise MismatchError(
+    error = MismatchError(
         f"the generated C differs from the reference, first in layer {first.layer}",
         code="E401",
         seen=f"{first.seen:g} at [{index}] with input {first.input}; "
@@ -131,3 +136,4 @@ def _refuse_mismatch(report: Report) -> None:
         accepted=f"{first.expected:g}, as the integer reference computes",
         hint="a fault of htvm or of the target's plug-in: please report it with the network",
     )
+    raise blame(error, target)

@@ -33,6 +33,8 @@ class VerifyOptions:
         required: Whether a missing C compiler is an error; otherwise verification is left out.
         seed: Seed of the random samples.
     """
+        timeout_s: Seconds one layer of one inference may take; None for a limit that grows with
+            the layer's work.
 
     random: int = 4
     extreme: bool = True
@@ -41,6 +43,7 @@ class VerifyOptions:
     required: bool = False
     seed: int = 0
 
+    timeout_s: float | None = None
 
 @dataclass(frozen=True, kw_only=True)
 class Request:

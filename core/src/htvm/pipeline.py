@@ -12,13 +12,14 @@ from htvm import summaries
 from htvm.codegen.stage import emit
 from htvm.deployment import Deployment, Progress, Request, StageReport
 from htvm.dispatch.stage import dispatch
-from htvm.errors import InternalError, ToolError, UsageError
+from htvm.errors import InternalError, MismatchError, ToolError, UsageError
 from htvm.frontend import integerise, read
 from htvm.host.compiler import find_compiler
 from htvm.host.stage import verify
 from htvm.ir.graph import Graph
 from htvm.memory.stage import plan_memory
 from htvm.partition.stage import match
+from htvm.plugins.blame import blame
 from htvm.plugins.session import Session, open_session
 from htvm.schedule.stage import schedule
 
@@ -126,7 +127,6 @@ def _emit(done: Deployment, session: Session) -> Deployment:
 
 
 def _verify(done: Deployment, session: Session) -> Deployment:
-    del session
     options = done.request.verify
     if options is None:
         return replace(done, notes=(*done.notes, "not verified: left out on request"))
@@ -138,7 +138,10 @@ def _verify(done: Deployment, session: Session) -> Deployment:
         note = f"not verified: {error.message}; {error.hint}"
         return replace(done, notes=(*done.notes, note))
     stages = _need(done.schedule), _need(done.memory), _need(done.project)
-    return replace(done, verification=verify(*stages, options, compiler))
+    try:
+        return replace(done, verification=verify(*stages, options, compiler))
+    except MismatchError as error:
+        raise blame(error, session.target) from error
 
 
 STAGES = (

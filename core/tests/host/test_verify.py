@@ -91,6 +91,18 @@ def test_crash_names_the_layer():
     assert caught.value.code == "E402"
 
 
+def test_endless_loop_names_the_layer():
+    wrong = broken(lambda body: body + "\nfor (volatile int on = 1; on;) { }")
+    with pytest.raises(MismatchError, match="come to an end in layer second") as caught:
+        wrong.verify(timeout_s=0.5)
+    assert caught.value.code == "E404"
+
+
+def test_limit_is_for_a_layer_and_not_for_all_samples():
+    waiting = broken(lambda body: body + "\nfor (volatile int i = 0; i < 20000000; i++) { }")
+    assert waiting.verify(timeout_s=1.0, random=30).mismatches == 0
+
+
 def test_state_kept_between_inferences_is_found():
     def change(body):
         return f"static int8_t calls;\n{body}\nout[0] = (int8_t)(out[0] + calls++);"

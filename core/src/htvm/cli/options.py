@@ -94,6 +94,13 @@ inputs = _apply(
         help="Of the random samples.",
     ),
     click.option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        help="Longest time one layer may take while verifying; default: 60 s and more for large "
+        "layers.",
+    ),
+    click.option(
         "--sanitize", is_flag=True, help="Build with AddressSanitizer and UBSan to verify."
     ),
 )
@@ -146,6 +153,7 @@ def verify_options(values: dict[str, Any], *, required: bool) -> VerifyOptions:
         sanitize=values["sanitize"],
         required=required,
         seed=values["seed"],
+        timeout_s=values["timeout"],
     )
 
 

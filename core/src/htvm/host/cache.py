@@ -27,15 +27,22 @@ def cache_folder() -> Path:
         return Path(named).absolute()
     import platformdirs
 
-    folder = Path(platformdirs.user_cache_dir("htvm"))
+    try:
+        folder = Path(platformdirs.user_cache_dir("htvm"))
+    except RuntimeError as error:
+        raise _homeless(str(error)) from error
     if not folder.is_absolute():
-        raise ToolError(
-            "there is no home folder to keep a cache in",
-            code="E504",
-            seen=str(folder),
-            hint="set HTVM_CACHE to a folder that can be written",
-        )
+        raise _homeless(str(folder))
     return folder
+
+
+def _homeless(seen: str) -> ToolError:
+    return ToolError(
+        "there is no home folder to keep a cache in",
+        code="E504",
+        seen=seen,
+        hint="set HTVM_CACHE to a folder that can be written",
+    )
 
 
 def scratch_folder(cache: Path) -> tempfile.TemporaryDirectory[str]:

@@ -15,7 +15,8 @@ from typing import IO
 from htvm.errors import MismatchError, ToolError
 from htvm.host.cache import scratch_folder
 from htvm.host.compiler import Compiler
-from htvm.host.worker import Sizes
+from htvm.host.watch import Watch
+from htvm.host.worker import PROGRESS_BYTES, Sizes
 
 NOT_STARTED = -1
 
@@ -39,12 +40,18 @@ class Worker:
     """A running worker."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], sizes: Sizes, progress: Path, errors: IO[bytes]
+        self,
+        process: subprocess.Popen[bytes],
+        sizes: Sizes,
+        progress: Path,
+        errors: IO[bytes],
+        watch: Watch,
     ) -> None:
         self._process = process
         self._sizes = sizes
         self._progress = progress
         self._errors = errors
+        self._watch = watch
 
     def run(self, samples: list[bytes], layers: tuple[str, ...]) -> Answer:
         """Run each sample twice.
@@ -54,8 +61,12 @@ class Worker:
             layers: Names of the layers, to say where it crashed.
 
         Raises:
-            MismatchError: E402, the generated C crashed.
+            MismatchError: E402 the generated C crashed, E404 it did not end.
         """
+        with self._watch.over(self._process, self._progress):
+            return self._run(samples, layers)
+
+    def _run(self, samples: list[bytes], layers: tuple[str, ...]) -> Answer:
         requests, answers = self._process.stdin, self._process.stdout
         if requests is None or answers is None:
             raise ToolError("the worker has no streams", code="E505")
@@ -77,6 +88,8 @@ class Worker:
         self._errors.seek(0)
         text = self._errors.read().decode("utf-8", "replace")
         at = int.from_bytes(self._progress.read_bytes()[:4], "little", signed=True)
+        if self._watch.expired:
+            return _endless(self._watch.limit_s, layers[at] if at >= 0 else "")
         if at == NOT_STARTED:
             return ToolError(
                 "the worker that runs the generated C did not start",
@@ -92,6 +105,17 @@ class Worker:
         )
 
 
+def _endless(limit_s: float, layer: str) -> MismatchError:
+    where = f"layer {layer}" if layer else "what runs before its first layer"
+    return MismatchError(
+        f"the generated C does not come to an end in {where}",
+        code="E404",
+        seen=f"no progress within {limit_s:g} s",
+        accepted="a run to the end",
+        hint="--timeout SECONDS gives it longer; otherwise report it",
+    )
+
+
 def _summary(text: str) -> str:
     """The line that says what happened: a sanitizer's if there is one, else the last."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -100,11 +124,21 @@ def _summary(text: str) -> str:
 
 
 @contextmanager
-def worker(library: Path, sizes: Sizes, compiler: Compiler, *, sanitize: bool) -> Iterator[Worker]:
-    """Start a worker on a library, and end it afterwards."""
+def worker(
+    library: Path, sizes: Sizes, compiler: Compiler, *, sanitize: bool, limit_s: float
+) -> Iterator[Worker]:
+    """Start a worker on a library, and end it afterwards.
+
+    Args:
+        library: The network.
+        sizes: What goes in and out of it.
+        compiler: What it was compiled with.
+        sanitize: Whether it was compiled with sanitizers.
+        limit_s: Seconds it may spend in one layer of one inference.
+    """
     with scratch_folder(library.parent) as folder, Path(folder, "errors").open("w+b") as errors:
         progress = Path(folder) / "progress"
-        progress.write_bytes(NOT_STARTED.to_bytes(4, "little", signed=True))
+        progress.write_bytes(NOT_STARTED.to_bytes(PROGRESS_BYTES, "little", signed=True))
         process = subprocess.Popen(
             [sys.executable, "-m", "htvm.host.worker", str(library), str(progress)],
             stdin=subprocess.PIPE,
@@ -116,7 +150,7 @@ def worker(library: Path, sizes: Sizes, compiler: Compiler, *, sanitize: bool) -
             try:
                 if process.stdin is not None:
                     process.stdin.write(json.dumps(asdict(sizes)).encode() + b"\n")
-                yield Worker(process, sizes, progress, errors)
+                yield Worker(process, sizes, progress, errors, Watch(limit_s))
             finally:
                 process.kill()
                 with suppress(BrokenPipeError):  # bytes a dead worker never took

@@ -9,6 +9,7 @@ import numpy as np
 
 from htvm.codegen.project import Project
 from htvm.deployment import VerifyOptions
+from htvm.dispatch.plan import Dispatch, LayerStep
 from htvm.errors import MismatchError
 from htvm.host.compare import Bytes, Compared, Dump, compare, dumps, ends, totals
 from htvm.host.compiler import Compiler, build_library
@@ -25,6 +26,9 @@ from htvm.schedule.kernels import Schedule
 REFERENCE = "htvm.numerics, the integer graph executed by numpy"
 BATCH_BYTES = 1 << 25
 BATCH_SAMPLES = 32
+LEAST_LIMIT_S = 60.0
+SECONDS_PER_STEP = 1e-6
+"""Far more than an emulated or sanitized multiplication takes on a slow machine."""
 
 
 def verify(
@@ -43,7 +47,8 @@ def verify(
         UsageError: A file of samples cannot be used.
         ToolError: The compiler failed.
         MismatchError: E402 the generated C crashed, E403 it broke a rule of the emulated hardware
-            or wrote outside its buffers. Differing elements are returned, not raised.
+            or wrote outside its buffers, E404 it did not come to an end. Differing elements are
+            returned, not raised.
     """
     graph = schedule.dispatch.graph
     groups = samples(graph, options)
@@ -54,7 +59,8 @@ def verify(
     tally = _Tally(found=dumps(schedule.dispatch), ends=ends(schedule.dispatch))
     plan = sizes(schedule)
     most = max(1, min(BATCH_SAMPLES, BATCH_BYTES // max(1, plan.result)))
-    with worker(library, plan, compiler, sanitize=options.sanitize) as running:
+    limit_s = options.timeout_s or longest_layer_s(schedule.dispatch)
+    with worker(library, plan, compiler, sanitize=options.sanitize, limit_s=limit_s) as running:
         for batch in batches(graph, groups, most):
             tally.add(graph, batch, _run(running, graph, batch, tally.names))
     counted = tally.cycles if project.runtime.cycles else None
@@ -67,6 +73,15 @@ def verify(
         first_divergence=tally.first,
         outputs={name: np.concatenate(parts) for name, parts in tally.outputs.items()},
     )
+
+
+def longest_layer_s(plan: Dispatch) -> float:
+    """Seconds after which a layer that has not ended never will, by the work of the largest."""
+    work = [
+        step.cost.total + (step.layer.macs if isinstance(step, LayerStep) else 0)
+        for step in plan.steps
+    ]
+    return LEAST_LIMIT_S + SECONDS_PER_STEP * max(work, default=0)
 
 
 def _counts(groups: Sequence[Samples]) -> Mapping[str, int]:

@@ -25,6 +25,8 @@ const uint64_t *shim_cycles(void);
 const char *shim_run(uint8_t *dumps, uint32_t soil);
 """
 SOIL = 0xB3
+PROGRESS_BYTES = 8
+"""Of the file that tells how far the worker is: the layer, then the number of the inference."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,7 @@ class Network:
     def run(self, sample: memoryview, soil: int) -> tuple[bytes, str]:
         """One inference: dumps and outputs, and what the shim found wrong."""
         ffi, lib, sizes = self._ffi, self._lib, self._sizes
+        self._progress[1] = (self._progress[1] + 1) & 0x7FFFFFFF
         at = 0
         for index, size in enumerate(sizes.inputs):
             ffi.memmove(lib.shim_buffer(1 + index), sample[at : at + size], size)
@@ -116,7 +119,10 @@ def main(arguments: list[str]) -> None:
     os.dup2(2, 1)  # whatever the network prints must not mix with the answers
     source = sys.stdin.buffer
     sizes = Sizes(**json.loads(source.readline()))
-    with Path(progress_file).open("r+b") as file, mmap.mmap(file.fileno(), 4) as progress:
+    with (
+        Path(progress_file).open("r+b") as file,
+        mmap.mmap(file.fileno(), PROGRESS_BYTES) as progress,
+    ):
         network = Network(library, progress, sizes)
         serve(network, sizes, source, answer)
         os._exit(0)  # the map cannot close while the library points into it

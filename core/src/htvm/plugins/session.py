@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
@@ -9,12 +10,16 @@ from typing import Any, TypeVar, cast
 import pluggy
 
 from htvm import hookspecs
-from htvm.errors import HtvmError, PluginError, UsageError
+from htvm.errors import HtvmError, PluginError
 from htvm.ir.dtype import DType
 from htvm.ir.layout import Layout
+from htvm.plugins.chain import resolve, with_extended
+from htvm.plugins.deprecation import adapt
+from htvm.plugins.guard import cause, plugin_code, reraise_interrupt
 from htvm.plugins.listing import TargetInfo
-from htvm.plugins.loading import find_target, load_target
+from htvm.plugins.probing import require_sound
 from htvm.plugins.settings import apply_settings
+from htvm.plugins.switches import strict
 from htvm.target.base import Target
 from htvm.target.check import Check
 from htvm.target.hardware import Hardware
@@ -139,7 +144,7 @@ class Session:
             raise PluginError(
                 f"no plug-in of target {self.target.name!r} answers {hook}{about}",
                 code="E607",
-                seen=f"{self.target.distribution} {self.target.version}",
+                seen=self.target.owner,
                 accepted=f"a {kind.__name__}",
             )
         return answer
@@ -164,9 +169,9 @@ class Session:
         return cast("tuple[Result, ...]", items)
 
     def _wrong_type(self, hook: str, seen: object, accepted: str) -> PluginError:
-        where = f"{self.target.distribution} {self.target.version}"
+        whose = f"target {self.target.name!r} of {self.target.owner}"
         return PluginError(
-            f"target {self.target.name!r} of {where}: hook {hook} gave a value of the wrong type",
+            f"{whose}: hook {hook} gave a value of the wrong type",
             code="E608",
             seen=type(seen).__name__,
             accepted=accepted,
@@ -176,15 +181,19 @@ class Session:
     def _call(self, hook: str, arguments: Mapping[str, Any]) -> Any:
         caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
         try:
-            return caller(**arguments)
+            with plugin_code():
+                return caller(**arguments)
+        except PluginError as error:
+            raise _with_owner(error, _blamed(caller, error)) from error
         except HtvmError:
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            reraise_interrupt(error)
             raise _raised(caller, error) from error
 
 
-def _raised(caller: pluggy.HookCaller, error: BaseException) -> PluginError:
-    """Name the plug-in whose implementation is on the traceback."""
+def _blamed(caller: pluggy.HookCaller, error: BaseException) -> str:
+    """The plug-in whose implementation is on the traceback."""
     running = set()
     trace = error.__traceback__
     while trace is not None:
@@ -193,13 +202,28 @@ def _raised(caller: pluggy.HookCaller, error: BaseException) -> PluginError:
     blamed = [
         impl.plugin_name
         for impl in caller.get_hookimpls()
-        if getattr(impl.function, "__code__", None) in running
+        if getattr(inspect.unwrap(impl.function), "__code__", None) in running
     ]
+    return blamed[0] if blamed else "unknown"
+
+
+def _raised(caller: pluggy.HookCaller, error: BaseException) -> PluginError:
     return PluginError(
-        f"plug-in {blamed[0] if blamed else 'unknown'} failed in {caller.name}",
+        f"plug-in {_blamed(caller, error)} failed in {caller.name}",
         code="E609",
-        seen=f"{type(error).__name__}: {error}",
+        seen=cause(error),
         hint="report this to the plug-in's author",
+    )
+
+
+def _with_owner(error: PluginError, owner: str) -> PluginError:
+    """The error a plug-in met, with its name: the file it read may be called like any other's."""
+    return PluginError(
+        f"plug-in {owner}: {error.message}",
+        code=error.code,
+        seen=error.seen,
+        accepted=error.accepted,
+        hint=error.hint,
     )
 
 
@@ -212,79 +236,37 @@ def open_session(
     """Load a target and what it extends, and nothing else.
 
     Args:
-        target: Id of an installed target, or a class that is not installed.
+        target: Id of an installed target, the path of a file or folder, or a class.
         settings: Hardware keys and plug-in options to change.
         overrides: Objects with hook implementations that answer before the target, first first.
 
     Raises:
         UsageError: The target or a setting is unknown.
-        PluginError: The target, or one it extends, is broken.
+        PluginError: The target, or one it extends, is broken; or any installed target is, and
+            ``HTVM_STRICT_PLUGINS`` is set.
     """
-    wanted, plugin = _resolve(target)
-    chain = _with_extended(wanted, plugin)
+    if strict():
+        require_sound()
+    chain = with_extended(resolve(target))
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    for info, instance in reversed(chain):
-        _register(manager, instance, f"{info.distribution} {info.version} ({info.name})")
+    for link in reversed(chain):
+        _register(manager, link.plugin, f"{link.info.owner} ({link.info.name})")
     for number, override in reversed(list(enumerate(overrides))):
         _register(manager, override, f"override {number}")
-    return Session(wanted, manager, settings or {})
-
-
-def _resolve(target: str | type[Target]) -> tuple[TargetInfo, Target]:
-    if isinstance(target, str):
-        info = find_target(target)
-        return info, load_target(info)
-    entry = f"{target.__module__}:{target.__qualname__}"
-    name = target.__name__.lower()
-    return TargetInfo(name=name, distribution="local", version="0", entry=entry), target()
-
-
-def _with_extended(info: TargetInfo, plugin: Target) -> list[tuple[TargetInfo, Target]]:
-    """The target and all it extends, nearest first, each once."""
-    chain = [(info, plugin)]
-    names = {info.name}
-    for owner, current in chain:
-        for name in _extends(owner, current):
-            if name not in names:
-                names.add(name)
-                found = _find_extended(owner, name)
-                chain.append((found, load_target(found)))
-    return chain
-
-
-def _extends(info: TargetInfo, plugin: Target) -> tuple[str, ...]:
-    names: object = plugin.extends
-    if isinstance(names, tuple) and all(isinstance(name, str) for name in names):
-        return names
-    raise _cannot_extend(info, repr(names))
-
-
-def _find_extended(info: TargetInfo, name: str) -> TargetInfo:
-    try:
-        return find_target(name)
-    except UsageError as error:
-        raise _cannot_extend(info, error.message) from error
-
-
-def _cannot_extend(info: TargetInfo, seen: str) -> PluginError:
-    return PluginError(
-        f"target {info.name!r} of {info.distribution} {info.version} cannot extend what it names",
-        code="E605",
-        seen=seen,
-        accepted="a tuple of ids of installed targets",
-        hint="htvm targets lists the installed ones",
-    )
+    return Session(chain[0].info, manager, settings or {})
 
 
 def _register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:
     try:
-        manager.register(plugin, name=name)
+        with plugin_code():
+            manager.register(adapt(plugin, name), name=name)
         manager.check_pending()
-    except Exception as error:
+    except BaseException as error:
+        reraise_interrupt(error)
         raise PluginError(
             f"plug-in {name} does not fit the hooks of htvm",
             code="E613",
-            seen=str(error).replace("\n", " "),
+            seen=cause(error),
             accepted="the hooks and arguments of htvm.hookspecs",
         ) from error
