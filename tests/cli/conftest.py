@@ -55,6 +55,7 @@ def process(cache: Path) -> Callable[..., Outcome]:
             env=environment(cache, env),
             capture_output=True,
             encoding="utf-8",
+            errors="replace",
             check=False,
             timeout=60,
             **options,

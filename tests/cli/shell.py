@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 DIGITS = Path(__file__).resolve().parents[2] / "examples" / "digits" / "digits.onnx"
 
@@ -52,3 +56,21 @@ def tree(folder: Path) -> dict[str, bytes | None]:
         path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))
     }
+
+
+WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-ffp-contract=off")
+
+
+def compiles(folder: Path, compiler: str = "gcc", *options: str) -> None:
+    """Check that every C file of a project compiles by itself, and that nothing is warned of."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    includes = [f"-I{folder / name}" for name in ("include", "src", "device", "test")]
+    sources = [str(path) for path in sorted(folder.rglob("*.c"))]
+    done = subprocess.run(
+        [compiler, *WARNINGS, *options, "-fsyntax-only", *includes, *sources],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -47,7 +47,7 @@ FAULTS = {
     "unknown": (hooked("tillings(self): return ()"), "E613", "htvm_tillings"),
     "arguments": (hooked("cost(self, colour): return ()"), "E613", "colour"),
 }
-AT_DOCTOR = {"divides", "quits", "patterns", "tilings", "packs", "emits", "runtime"}
+AT_DOCTOR = {"tilings", "packs", "emits"}
 """Hooks that only a network brings to light."""
 
 

@@ -143,7 +143,11 @@ def _figures(report: Report) -> list[tuple[str, str]]:
 def render_html(report: Report) -> str:
     """The page of a report; everything from the network is escaped."""
     environment = Environment(
-        loader=PackageLoader("htvm.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("htvm.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters.update(thousands=thousands, kib=kib)
     colours = engine_colours(report)
