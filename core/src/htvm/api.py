@@ -1,7 +1,9 @@
 """The public face of htvm for target plug-ins: everything they may import, and nothing else."""
 
-from htvm.codegen.program import emit_program, local_address, struct_call
+from htvm.codegen.program import emit_program, local_address, struct_call, transfer_call
 from htvm.codegen.roll import Call
+from htvm.emulation.driver import Driver
+from htvm.emulation.support import emulation_support, hardware_header
 from htvm.errors import (
     DoesNotFitError,
     HtvmError,
@@ -16,8 +18,9 @@ from htvm.hookspecs import hookimpl
 from htvm.ir import ops, requant
 from htvm.ir.dtype import DType
 from htvm.ir.graph import Graph, Node, Origin
-from htvm.ir.layout import Axis, Layout, channels_last, row_major, strided
+from htvm.ir.layout import Axis, Layout, channel_blocks, channels_last, row_major, strided
 from htvm.ir.tensor import Array, Quantization, Tensor, constant
+from htvm.schedule.timeline import timeline
 from htvm.target.base import API_VERSION, Target
 from htvm.target.check import Check
 from htvm.target.conform import contract_constraints, folded
@@ -37,6 +40,19 @@ from htvm.target.pattern import (
 from htvm.target.program import Buffer, Launch, Program, Span, Step, Tile, Transfer, Wait
 from htvm.target.source import Constant, LayerCode, Runtime
 from htvm.target.toml import load_hardware
+from htvm.target.window import Reach, Window, window, window_constraint
+from htvm.tiling.grid import Grid, Ranges, cheapest, grids, tile_label
+from htvm.tiling.pipeline import (
+    Queues,
+    Work,
+    box_cycles,
+    pipelined,
+    scratchpad_bytes,
+    span_bytes,
+    span_runs,
+)
+from htvm.tiling.slab import slab
+from htvm.tiling.windows import WindowEngine, WindowTile, WindowTiling, window_tilings
 from htvm.tvm.tail import TailCode, lower_tail
 
 __all__ = [
@@ -55,9 +71,11 @@ __all__ = [
     "Cost",
     "DType",
     "DoesNotFitError",
+    "Driver",
     "Engine",
     "Folded",
     "Graph",
+    "Grid",
     "Hardware",
     "HtvmError",
     "InternalError",
@@ -74,6 +92,9 @@ __all__ = [
     "PluginError",
     "Program",
     "Quantization",
+    "Queues",
+    "Ranges",
+    "Reach",
     "Rejection",
     "Runtime",
     "Span",
@@ -90,19 +111,41 @@ __all__ = [
     "UnsupportedModelError",
     "UsageError",
     "Wait",
+    "Window",
+    "WindowEngine",
+    "WindowTile",
+    "WindowTiling",
+    "Work",
+    "box_cycles",
+    "channel_blocks",
     "channels_last",
+    "cheapest",
     "constant",
     "contract_constraints",
     "emit_program",
+    "emulation_support",
     "fold",
     "folded",
+    "grids",
+    "hardware_header",
     "hookimpl",
     "load_hardware",
     "local_address",
     "lower_tail",
     "ops",
+    "pipelined",
     "requant",
     "row_major",
+    "scratchpad_bytes",
+    "slab",
+    "span_bytes",
+    "span_runs",
     "strided",
     "struct_call",
+    "tile_label",
+    "timeline",
+    "transfer_call",
+    "window",
+    "window_constraint",
+    "window_tilings",
 ]

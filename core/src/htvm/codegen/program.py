@@ -71,8 +71,8 @@ def struct_call(
 def transfer_call(step: Transfer, program: Program, *, load: str, store: str) -> Call:
     """A call that starts a transfer between main memory and packed bytes of a scratchpad.
 
-    The functions are ``load(address, main, run, inner_count, inner_stride, outer_count,
-    outer_stride)`` and ``store(main, address, ..)``; counts of 1 for repeats there are not.
+    The functions are ``load(address, main, box)`` and ``store(main, address, box)``, where the
+    ``htvm_box`` of ``htvm.h`` says which bytes of main memory are meant.
 
     Raises:
         InternalError: The bytes lie in more than two nested repeats, or not packed.
@@ -83,9 +83,10 @@ def transfer_call(step: Transfer, program: Program, *, load: str, store: str) ->
         raise InternalError(f"no single transfer moves {step.source} to {step.destination}")
     outer, inner = ((1, 0), (1, 0), *main.repeats)[-2:]
     address, box = local_address(program, local), (main.run_bytes, *inner, *outer)
-    places = "{{}}, {0} + {{}}" if loads else "{0} + {{}}, {{}}"
     numbers = (address, main.offset_bytes) if loads else (main.offset_bytes, address)
-    text = f"{load if loads else store}({places.format(main.buffer)}{', {}' * len(box)});"
+    places = f"{{}}, {main.buffer} + {{}}" if loads else f"{main.buffer} + {{}}, {{}}"
+    literal = f"(htvm_box){{{{{', '.join(['{}'] * len(box))}}}}}"
+    text = f"{load if loads else store}({places}, {literal});"
     return Call(template=text, numbers=(*numbers, *box))
 
 

@@ -70,7 +70,7 @@ class Layout:
         return total ^ (self.word_bytes - 1)
 
     def pack(self, array: Array, *, background: int = 0) -> Array:
-        """The buffer that holds ``array``, shape ``(size,)``; free elements get fill or background."""
+        """The buffer, shape ``(size,)``, that holds ``array``; the rest is fill or background."""
         free = background if self.fill is None else self.fill
         buffer = np.full(self.size, free, dtype=array.dtype)
         buffer[self.addresses(array.shape)] = array
@@ -124,9 +124,38 @@ def row_major(shape: tuple[int, ...]) -> Layout:
     return strided("row-major", shape, strides)
 
 
-def channels_last(shape: tuple[int, ...]) -> Layout:
-    """Dense order of a logical ``(N, C, H, W)`` tensor stored as N, H, W, C."""
-    batch, channels, height, width = shape
-    del batch
-    strides = (channels * height * width, 1, width * channels, channels)
-    return strided("channels-last", shape, strides)
+def channels_last(shape: tuple[int, ...], multiple: int = 1) -> Layout:
+    """A logical ``(N, C, H, W)`` image or ``(N, C)`` vector stored as N, H, W, C.
+
+    Args:
+        shape: The tensor's shape, with N = 1.
+        multiple: Channels of a pixel are padded to a multiple of this with elements that may hold
+            anything.
+    """
+    _, channels, height, width = (*shape, 1, 1)[:4]
+    pitch = -(-channels // multiple) * multiple
+    strides = (0, 1, width * pitch, pitch)[: len(shape)]
+    return strided("channels-last", shape, strides, size=height * width * pitch)
+
+
+def channel_blocks(shape: tuple[int, ...], lanes: int) -> Layout:
+    """A logical ``(N, C, H, W)`` image or ``(N, C)`` vector stored as N, C/lanes, H, W, lanes.
+
+    The last block's lanes that stand for no channel may hold anything. An image of one block or of
+    one pixel is laid as :func:`channels_last` does it.
+
+    Args:
+        shape: The tensor's shape, with N = 1.
+        lanes: Channels of a block.
+    """
+    _, channels, height, width = (*shape, 1, 1)[:4]
+    plain = channels_last(shape, lanes)
+    if channels <= lanes or height * width == 1:
+        return plain
+    blocks = Axis(stride=height * width * lanes, block=lanes, inner=1)
+    rows, columns = (
+        Axis(stride=stride if extent > 1 else 0)
+        for stride, extent in ((width * lanes, height), (lanes, width))
+    )
+    axes = (Axis(stride=0), blocks, rows, columns)
+    return Layout(name="channel blocks", axes=axes, size=plain.size)

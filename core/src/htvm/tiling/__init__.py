@@ -1,0 +1,1 @@
+"""What tilers of scratchpad engines share: trying tile sizes, boxes of tensors, pipelines."""
