@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -54,6 +57,33 @@ def print_error(error: HtvmError) -> None:
             lines.append(f"\n  {label}: ", style="dim")
             lines.append(_printable(text))
     people().print(lines)
+
+
+def print_fault(owner: str, error: HtvmError) -> None:
+    """A broken target in a list: whose it is, cause and fix."""
+    lines = [f"{owner} [HTVM-{error.code}]: {error.message}"]
+    details = (("seen", error.seen), ("accepted", error.accepted), ("try", error.hint))
+    lines += [f"     {label}: {text}" for label, text in details if text]
+    people().print(f" [red]✗[/red] {escape(_printable(chr(10).join(lines)))}")
+
+
+@contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Show what plug-ins do that a coming version will not take, once each."""
+    from htvm.plugins.deprecation import HtvmDeprecation
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("once", HtvmDeprecation)
+        ordinary = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, HtvmDeprecation):
+                print_note(str(message))
+            else:
+                ordinary(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def print_stage(name: str, summary: str) -> None:

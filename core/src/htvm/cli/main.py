@@ -63,7 +63,8 @@ def run(arguments: list[str]) -> int:
 
 def _answer(arguments: list[str], as_json: bool) -> int:
     try:
-        code = cli.main(args=arguments, prog_name="htvm", standalone_mode=False)
+        with console.warnings_as_notes():
+            code = cli.main(args=arguments, prog_name="htvm", standalone_mode=False)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except (click.Abort, KeyboardInterrupt):
@@ -122,8 +123,18 @@ def _stop(number: int, _: object) -> None:
     raise Stopped(number)
 
 
+def _keep_stdout_apart() -> None:
+    """Leave descriptor 1 to what plug-ins and their tools print; it goes where stderr goes."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stderr is not None:
+        sys.stdout.flush()
+        own = os.dup(1)
+        os.dup2(2, 1)
+        sys.stdout = os.fdopen(own, "w", encoding=sys.stdout.encoding)
+
+
 def _prepare_output() -> None:
     """Make sure that both streams are there and take every character."""
+    _keep_stdout_apart()
     nowhere = Path(os.devnull)
     sys.stdout = sys.stdout or nowhere.open("w", encoding="utf-8")
     sys.stderr = sys.stderr or nowhere.open("w", encoding="utf-8")
@@ -134,6 +145,7 @@ def _prepare_output() -> None:
 
 def main() -> None:
     """Console script."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would read every package's
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _stop)

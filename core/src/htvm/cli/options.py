@@ -42,7 +42,12 @@ network = _apply(
 
 build = _apply(
     network,
-    click.option("-t", "--target", required=True, help="Target id; `htvm targets` lists them."),
+    click.option(
+        "-t",
+        "--target",
+        required=True,
+        help="Target id (`htvm targets` lists them), or path of a .py or .toml file or a folder.",
+    ),
     click.option(
         "--set",
         "settings",

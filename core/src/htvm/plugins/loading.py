@@ -8,7 +8,6 @@ from importlib.metadata import EntryPoint
 from typing import TypeVar
 
 from htvm.errors import HtvmError, PluginError, UsageError
-from htvm.plugins.board import board_target, read_resource
 from htvm.plugins.guard import cause, plugin_code, reraise_interrupt, short, shown
 from htvm.plugins.handshake import CORE, check_api, check_requirements
 from htvm.plugins.listing import (
@@ -99,6 +98,8 @@ def load_target(info: TargetInfo) -> Target:
     """
     check_requirements(info)
     if info.entry.endswith(".toml"):
+        from htvm.plugins.board import board_target, read_resource
+
         return board_target(guarded_import(info, lambda: read_resource(info)), info)
     point = EntryPoint(name=info.name, value=info.entry, group=GROUP)
     found: object = guarded_import(info, point.load)

@@ -23,6 +23,7 @@ from htvm.plugins.switches import STRICT, TIMEOUT, timeout_s
 from htvm.target.check import Check
 
 _AT_ONCE = 4
+_ENVIRONMENT = {STRICT: "", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ def try_target(info: TargetInfo, known: Sequence[TargetInfo]) -> Finding:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), STRICT: ""},
+        env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(sys.path)},
         start_new_session=True,
     ) as process:
         try:

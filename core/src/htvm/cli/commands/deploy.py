@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 def command(as_json: bool, verify: bool, output: Path | None, **values: Any) -> None:
     """Turn the network in MODEL into a C project for a target, verified on this machine."""
     from htvm.deploying import deploy_request
+    from htvm.plugins.files import target_id
 
     if output is None:
-        output = Path("build") / f"{values['model'].stem}-{values['target']}"
+        output = Path("build") / f"{values['model'].stem}-{target_id(values['target'])}"
     if not verify:
         options.refuse_samples(values)
     wanted = options.verify_options(values, required=False) if verify else None

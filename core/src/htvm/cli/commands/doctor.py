@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import platform
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from htvm.cli import console, options
 from htvm.errors import HtvmError
 from htvm.target.check import Check
+
+if TYPE_CHECKING:
+    from htvm.plugins.probing import Finding
 
 _EXIT_FOUND_FAULTS = 6
 
@@ -67,20 +71,16 @@ def _compiler() -> Check:
 
 
 def _targets() -> list[Check]:
-    from htvm.plugins.listing import list_targets
-    from htvm.plugins.session import open_session
+    from htvm.plugins.probing import try_targets
 
-    checks: list[Check] = []
-    for info in list_targets():
-        name = f"target {info.name}"
-        where = f"{info.distribution} {info.version}"
-        try:
-            session = open_session(info.name)
-            checks += [Check(name=name, ok=True, detail=where), *session.checks()]
-        except HtvmError as error:
-            detail = f"{where}: {error.message}. {error.seen}".rstrip(". ")
-            checks.append(Check(name=name, ok=False, detail=detail, hint=error.hint))
-        except Exception as error:  # a faulty plug-in must not hide what is said of the others
-            detail = f"{where}: {type(error).__name__}: {error}"
-            checks.append(Check(name=name, ok=False, detail=detail))
-    return checks
+    return [check for found in try_targets() for check in _of_target(found)]
+
+
+def _of_target(found: Finding) -> list[Check]:
+    name, owner = f"target {found.info.name}", found.info.owner
+    if found.error is None:
+        detail = "; ".join((owner, *found.notes))
+        return [Check(name=name, ok=True, detail=detail), *found.checks]
+    error = found.error
+    detail = f"{owner}: {error.message}. {error.seen}".rstrip(". ")
+    return [Check(name=name, ok=False, detail=detail, hint=error.hint)]
