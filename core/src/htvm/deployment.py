@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from htvm.memory.plan import MemoryPlan
     from htvm.partition.matches import Matches
     from htvm.plugins.listing import TargetInfo
+    from htvm.rewrite.edits import Rewritten
     from htvm.schedule.kernels import Schedule
     from htvm.target.hardware import Hardware
 
@@ -32,9 +33,9 @@ class VerifyOptions:
         sanitize: Whether to build with AddressSanitizer and UndefinedBehaviorSanitizer.
         required: Whether a missing C compiler is an error; otherwise verification is left out.
         seed: Seed of the random samples.
-    """
         timeout_s: Seconds one layer of one inference may take; None for a limit that grows with
             the layer's work.
+    """
 
     random: int = 4
     extreme: bool = True
@@ -42,8 +43,8 @@ class VerifyOptions:
     sanitize: bool = False
     required: bool = False
     seed: int = 0
-
     timeout_s: float | None = None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -98,7 +99,8 @@ class Deployment:
         request: What was asked.
         target: The target as its distribution announces it.
         hardware: The chip, settings applied.
-        graph: The integer network.
+        graph: The integer network, as the file says it.
+        rewritten: The same network in the arithmetic of the target's engines.
         matches: Candidate layers.
         dispatch: Engines, order and layouts.
         schedule: Packed constants, tile programs and C of every step.
@@ -113,6 +115,7 @@ class Deployment:
     target: TargetInfo
     hardware: Hardware
     graph: Graph
+    rewritten: Rewritten | None = None
     matches: Matches | None = None
     dispatch: Dispatch | None = None
     schedule: Schedule | None = None

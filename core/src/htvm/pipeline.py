@@ -21,6 +21,7 @@ from htvm.memory.stage import plan_memory
 from htvm.partition.stage import match
 from htvm.plugins.blame import blame
 from htvm.plugins.session import Session, open_session
+from htvm.rewrite.stage import rewrite
 from htvm.schedule.stage import schedule
 
 Found = TypeVar("Found")
@@ -103,8 +104,12 @@ def _onward(
     return replace(done, stages=tuple(reports))
 
 
+def _rewrite(done: Deployment, session: Session) -> Deployment:
+    return replace(done, rewritten=rewrite(done.graph, session))
+
+
 def _match(done: Deployment, session: Session) -> Deployment:
-    return replace(done, matches=match(done.graph, session))
+    return replace(done, matches=match(_need(done.rewritten).graph, session))
 
 
 def _dispatch(done: Deployment, session: Session) -> Deployment:
@@ -139,12 +144,13 @@ def _verify(done: Deployment, session: Session) -> Deployment:
         return replace(done, notes=(*done.notes, note))
     stages = _need(done.schedule), _need(done.memory), _need(done.project)
     try:
-        return replace(done, verification=verify(*stages, options, compiler))
+        return replace(done, verification=verify(*stages, options, compiler, original=done.graph))
     except MismatchError as error:
         raise blame(error, session.target) from error
 
 
 STAGES = (
+    Stage(name="rewrite", work=_rewrite, summary=summaries.rewritten),
     Stage(name="match", work=_match, summary=summaries.matches),
     Stage(name="dispatch", work=_dispatch, summary=summaries.dispatch),
     Stage(name="schedule", work=_schedule, summary=summaries.schedule),

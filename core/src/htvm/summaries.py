@@ -24,6 +24,13 @@ def graph(done: Deployment) -> str:
     return " · ".join((*parts, f"{_size(weights)} weights"))
 
 
+def rewritten(done: Deployment) -> str:
+    """Whether the user's numbers were changed, and how many layers compute them otherwise."""
+    count = done.rewritten.changes if done.rewritten else 0
+    other = f" · {count} layers in an engine's arithmetic" if count else ""
+    return f"exact: no number of the network changes{other}"
+
+
 def matches(done: Deployment) -> str:
     """How much fits."""
     if done.matches is None:

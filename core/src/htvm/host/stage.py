@@ -37,11 +37,22 @@ def verify(
     project: Project,
     options: VerifyOptions,
     compiler: Compiler,
+    *,
+    original: Graph | None = None,
 ) -> Verification:
     """Run the generated C on this machine and compare every layer with the reference.
 
     Every sample runs twice in a row in one process: first with a soiled arena, then as the first
     run left it.
+
+    Args:
+        schedule: What runs.
+        memory: Where.
+        project: The C.
+        options: Which samples, and how.
+        compiler: The host's.
+        original: The network before it was rewritten, which is the reference for every tensor that
+            it names.
 
     Raises:
         UsageError: A file of samples cannot be used.
@@ -56,13 +67,15 @@ def verify(
         sanitizer_runtime(compiler)
     build = verification_build(schedule, memory, project, sanitize=options.sanitize)
     library = build_library(build, compiler)
-    tally = _Tally(found=dumps(schedule.dispatch), ends=ends(schedule.dispatch))
+    tally = _Tally(found=dumps(schedule.dispatch), ends=ends(schedule.dispatch), references=[graph])
+    if original is not None and original.nodes is not graph.nodes:
+        tally.references.append(original)
     plan = sizes(schedule)
     most = max(1, min(BATCH_SAMPLES, BATCH_BYTES // max(1, plan.result)))
     limit_s = options.timeout_s or longest_layer_s(schedule.dispatch)
     with worker(library, plan, compiler, sanitize=options.sanitize, limit_s=limit_s) as running:
         for batch in batches(graph, groups, most):
-            tally.add(graph, batch, _run(running, graph, batch, tally.names))
+            tally.add(batch, _run(running, graph, batch, tally.names))
     counted = tally.cycles if project.runtime.cycles else None
     return Verification(
         reference=REFERENCE,
@@ -110,6 +123,7 @@ class _Tally:
 
     found: tuple[Dump, ...]
     ends: tuple[Dump, ...]
+    references: list[Graph]
     compared: list[Mapping[str, Compared]] = field(default_factory=list)
     outputs: dict[str, list[Array]] = field(default_factory=dict)
     cycles: tuple[int, ...] = ()
@@ -120,9 +134,11 @@ class _Tally:
         """Names of the steps."""
         return tuple(dump.name for dump in self.found)
 
-    def add(self, graph: Graph, batch: Batch, answer: Answer) -> None:
+    def add(self, batch: Batch, answer: Answer) -> None:
         """Compare a batch."""
-        expected = {**batch.arrays, **execute(graph, batch.arrays)}
+        expected = dict(batch.arrays)
+        for graph in self.references:
+            expected.update(execute(graph, batch.arrays))
         runs = np.frombuffer(b"".join(answer.runs), dtype=np.uint8).reshape(len(answer.runs), -1)
         result = {
             dump.name: compare(dump, runs, expected[dump.value.tensor.name], batch.labels)
@@ -136,7 +152,7 @@ class _Tally:
         self.compared.append(result)
         self.cycles = answer.cycles
         if batch.kind == "given":
-            self._keep(graph, runs[::2])
+            self._keep(self.references[0], runs[::2])
 
     def _keep(self, graph: Graph, runs: Bytes) -> None:
         for name, end in zip(graph.outputs, self.ends, strict=True):

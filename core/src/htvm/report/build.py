@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import version
 
 from htvm.deployment import Deployment
-from htvm.dispatch.plan import ConvertStep, LayerStep, Step, Value
+from htvm.dispatch.plan import Alternative, ConvertStep, LayerStep, Step, Value
 from htvm.errors import InternalError
 from htvm.host.inputs import InputSpec
 from htvm.ir.graph import Graph
@@ -211,6 +212,7 @@ def _specific(run: Deployment, step: Step) -> dict[str, object]:
             "reason": f"the next layer reads {target}, this tensor is in {source}",
         }
     tiling = step.tiling
+    notes, others = _rewriting(run, step)
     return {
         "kind": "layer",
         "source_nodes": list(dict.fromkeys(n for node in step.layer.nodes for n in node.source)),
@@ -218,7 +220,7 @@ def _specific(run: Deployment, step: Step) -> dict[str, object]:
         "tile": tiling.summary,
         "tiles": tiling.tiles,
         "runner_up": tiling.runner_up,
-        "rewrites": list(tiling.rewrites),
+        "rewrites": [*notes, *tiling.rewrites],
         "alternatives": [
             model.Alternative(
                 engine=other.engine,
@@ -226,10 +228,25 @@ def _specific(run: Deployment, step: Step) -> dict[str, object]:
                 cycles=other.cycles,
                 reason=other.reason or None,
             )
-            for other in step.alternatives
+            for other in others
         ],
-        "reason": reason(step),
+        "reason": reason(replace(step, alternatives=others)),
     }
+
+
+def _rewriting(run: Deployment, step: LayerStep) -> tuple[tuple[str, ...], tuple[Alternative, ...]]:
+    """Exact rewrites the layer came from, and its alternatives with what kept them from it."""
+    if run.rewritten is None:
+        return (), step.alternatives
+    names = [node.name for node in step.layer.nodes]
+    told = (text for name in names for text in run.rewritten.notes.get(name, ()))
+    why = {engine: text for (name, engine), text in run.rewritten.refusals.items() if name in names}
+    return tuple(dict.fromkeys(told)), tuple(
+        replace(other, reason=f"{other.reason}; {why[other.engine]}")
+        if other.cycles is None and other.engine in why
+        else other
+        for other in step.alternatives
+    )
 
 
 def reason(step: LayerStep) -> str:

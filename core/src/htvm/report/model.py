@@ -193,6 +193,10 @@ class Report(_Part):
     arena: list[Buffer]
     verification: Verification
     stages: list[Stage]
+    numerics: Literal["exact", "calibrated"] = Field(
+        default="exact",
+        description="Whether every number is the network's own, or some were chosen anew.",
+    )
 
 
 def report_schema() -> dict[str, object]:

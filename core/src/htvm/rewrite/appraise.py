@@ -1,0 +1,124 @@
+"""What a change is worth on a target, by dispatching the nodes it is about by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from htvm.dispatch.plan import Dispatch
+from htvm.dispatch.search import constant_bytes
+from htvm.dispatch.stage import dispatch
+from htvm.errors import DoesNotFitError, UnsupportedModelError
+from htvm.ir.graph import Graph
+from htvm.memory.estimate import estimate_bytes
+from htvm.partition.stage import match
+from htvm.plugins.session import Session
+from htvm.rewrite.edits import Change, changed, piece
+
+HOST = "cpu"
+_STEP_BYTES = 512
+"""Code and stack of a step, on the high side."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Gain:
+    """What a change brings.
+
+    Attributes:
+        change: It.
+        engine: The engine that then takes the layer.
+        cycles: Saved, by the target's cost models, layout conversions at both ends included.
+        constant_bytes: Main memory more that packed constants take; negative for less.
+    """
+
+    change: Change
+    engine: str
+    cycles: int
+    constant_bytes: int
+
+    @property
+    def density(self) -> float:
+        """Cycles saved for a byte."""
+        return self.cycles / max(self.constant_bytes, 1)
+
+
+class Appraiser:
+    """Weighs changes of one graph on one target."""
+
+    def __init__(self, graph: Graph, session: Session) -> None:
+        self._graph = graph
+        self._session = session
+        self._room = session.hardware.main.size_bytes
+        self._before: dict[frozenset[str], Dispatch | None] = {}
+
+    def gain(self, change: Change, engine: str) -> Gain | None:
+        """What a change brings that is to make an engine take the nodes; None if nothing."""
+        after = self._plan(changed(self._graph, change), [node.name for node in change.nodes])
+        if after is None or all(step.engine != engine for step in after.layers):
+            return None
+        before = self._removed(change.removed)
+        if before is None:
+            more = _constants(after)
+            return Gain(change=change, engine=engine, cycles=2**60, constant_bytes=more)
+        saved = before.cycles - after.cycles
+        more = _constants(after) - _constants(before)
+        if saved <= 0:
+            return None
+        return Gain(change=change, engine=engine, cycles=saved, constant_bytes=more)
+
+    def holds(self, gains: Sequence[Gain]) -> bool:
+        """Whether a network with these changes fits the main memory and runs as they mean it to.
+
+        Where memory is short, dispatch may give a layer with large constants back to the host,
+        which would then compute twice what it computed once.
+        """
+        graph = together(self._graph, gains)
+        if _at_most(graph) + sum(gain.constant_bytes for gain in gains) <= self._room:
+            return True
+        try:
+            plan = dispatch(match(graph, self._session), self._session)
+        except UnsupportedModelError:
+            return False
+        meant = {node.name for gain in gains for node in gain.change.nodes}
+        lost = any(
+            step.engine == HOST and step.layer.macs and node.name in meant
+            for step in plan.layers
+            for node in step.layer.nodes
+        )
+        return not lost and estimate_bytes(plan, self._session.hardware) <= self._room
+
+    def _removed(self, names: frozenset[str]) -> Dispatch | None:
+        if names not in self._before:
+            self._before[names] = self._plan(self._graph, names)
+        return self._before[names]
+
+    def _plan(self, graph: Graph, names: frozenset[str] | list[str]) -> Dispatch | None:
+        try:
+            return dispatch(match(piece(graph, names), self._session), self._session)
+        except (UnsupportedModelError, DoesNotFitError):
+            return None
+
+
+def _constants(plan: Dispatch) -> int:
+    return sum(constant_bytes(step.layer, step.tiling) for step in plan.layers)
+
+
+def together(graph: Graph, gains: Sequence[Gain]) -> Graph:
+    """The graph after several changes."""
+    for gain in gains:
+        graph = changed(graph, gain.change)
+    return graph
+
+
+def _at_most(graph: Graph) -> int:
+    """Bytes of main memory on the high side: what is alive anywhere, with ample padding."""
+    last = {name: at for at, node in enumerate(graph.nodes) for name in node.inputs}
+    alive: dict[str, int] = {}
+    peak = 0
+    for at, node in enumerate(graph.nodes):
+        alive[node.output] = graph.tensors[node.output].elements
+        peak = max(peak, sum(alive.values()))
+        alive = {name: size for name, size in alive.items() if last.get(name, -1) > at}
+    constants = sum(tensor.size_bytes for tensor in graph.tensors.values() if tensor.is_constant)
+    ends = sum(graph.tensors[name].size_bytes for name in (*graph.inputs, *graph.outputs))
+    return 3 * peak + 2 * constants + ends + _STEP_BYTES * len(graph.nodes)
