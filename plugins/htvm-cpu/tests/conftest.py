@@ -168,12 +168,12 @@ class Batch:
                 )
             )
 
-    def conversion(self, shape, dtype, source, target):
+    def conversion(self, shape, dtype, source, target, chip):
         """Add a conversion."""
         rng = np.random.default_rng(self.seed)
         self.seed += 1
         array = random_array(Tensor(name="x", shape=shape, dtype=dtype), rng)
-        chip = hardware()
+        assert Cpu().htvm_convert_cost(shape, dtype, source, target, chip).total > 0
         self.parts.append(
             Part(
                 code=Cpu().htvm_convert(shape, dtype, source, target, chip),

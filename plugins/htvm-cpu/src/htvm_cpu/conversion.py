@@ -10,8 +10,8 @@ from htvm_cpu.copying import (
     copy_lines,
     fill_buffer,
     fill_cycles,
+    fills_rows,
     is_same_buffer,
-    tail_of_rows,
 )
 from htvm_cpu.host import Host
 from htvm_cpu.kernel import headers
@@ -21,12 +21,12 @@ from htvm_cpu.text import pruned
 _CODE_BYTES = 110
 
 
-def convert_cost(shape: Shape, dtype: DType, source: Layout, target: Layout) -> Cost:
+def convert_cost(shape: Shape, dtype: DType, source: Layout, target: Layout, host: Host) -> Cost:
     """Cycles of the copy."""
     if is_same_buffer(shape, source, target):
         return cycles.priced(source.size_bytes(dtype) * cycles.LIBRARY_BYTE)
     copy = Copy(shape=shape, dtype=dtype, source=source, target=target)
-    filling = 0.0 if _fills_rows(copy) else fill_cycles(target, shape, dtype)
+    filling = 0.0 if fills_rows(copy, host) else fill_cycles(target, shape, dtype)
     return cycles.priced(copy_cycles(copy) + filling)
 
 
@@ -35,7 +35,7 @@ def convert(shape: Shape, dtype: DType, source: Layout, target: Layout, host: Ho
     copy = Copy(shape=shape, dtype=dtype, source=source, target=target)
     if is_same_buffer(shape, source, target):
         lines = [f"memcpy(out, in0, {source.size_bytes(dtype)});"]
-    elif _fills_rows(copy):
+    elif fills_rows(copy, host):
         lines = copy_lines(copy, host)
     else:
         lines = [*fill_buffer(target, shape, dtype), *copy_lines(copy, host)]
@@ -45,8 +45,3 @@ def convert(shape: Shape, dtype: DType, source: Layout, target: Layout, host: Ho
         comment=f"{dtype.value} {'x'.join(map(str, shape))}: {source.name} to {target.name}.",
         size_bytes=_CODE_BYTES,
     )
-
-
-def _fills_rows(copy: Copy) -> bool:
-    """Whether the loops over rows write the free elements too."""
-    return tail_of_rows(copy) > 0 and copy.is_reversed

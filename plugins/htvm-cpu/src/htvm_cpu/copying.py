@@ -11,6 +11,7 @@ from htvm_cpu import cycles
 from htvm_cpu.host import Host
 from htvm_cpu.place import Shape, element, free_elements, index_names, loop_order, nest
 from htvm_cpu.text import Lines, integer, loop, plus, real
+from htvm_cpu.unrolled import Block, Box, block_lines, find_block
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,17 +49,6 @@ class Copy:
         """Whether rows along the inner axis are the same bytes on both sides."""
         plain = self.source.word_bytes == self.target.word_bytes == 1
         return self._reads_side_by_side and plain
-
-    @property
-    def is_reversed(self) -> bool:
-        """Whether the target's words are reversed, and each row starts with a whole word."""
-        if self.inner is None or self.source.word_bytes != 1 or self.target.word_bytes != 4:
-            return False
-        return not any(self.target_start) and all(
-            axis.offset == 0 and axis.block == 1 and axis.stride % 4 == 0
-            for number, axis in enumerate(self.target.axes)
-            if number != self.inner
-        )
 
     @property
     def _reads_side_by_side(self) -> bool:
@@ -104,22 +94,43 @@ def tail_of_rows(copy: Copy) -> int:
     return pitch - copy.shape[inner] if plain else 0
 
 
+def _box(copy: Copy) -> Box:
+    return Box(
+        shape=copy.shape,
+        source=copy.source,
+        target=copy.target,
+        order=loop_order(copy.target, copy.shape),
+        tail=tail_of_rows(copy),
+    )
+
+
+def _spelled_out(copy: Copy) -> Block | None:
+    """The block of constant addresses, for copies of whole tensors."""
+    if copy.source_start or copy.source_step or copy.target_start or copy.inner is None:
+        return None
+    return find_block(_box(copy))
+
+
 def copy_lines(copy: Copy, host: Host, *, source: str = "in0", target: str = "out") -> Lines:
     """The loops that copy a box."""
-    names = index_names(copy.shape)
     order = loop_order(copy.target, copy.shape)
-    inner = copy.inner
-    if inner is None or not (copy.is_run or copy.is_reversed):
-        reads = element(copy.source, _source_indices(copy, names))
-        writes = element(copy.target, _target_indices(copy, names))
-        return nest(copy.shape, order, names, [f"{target}[{writes}] = {source}[{reads}];"])
-    fixed = tuple("0" if axis == inner else name for axis, name in enumerate(names))
+    names = index_names(copy.shape)
     if copy.is_run and not host.is_scalar:
-        row = _library_run(copy, fixed, source, target)
-    else:
-        row = _row(copy, fixed, source, target)
-    outer = [axis for axis in order if axis != inner]
-    return nest(copy.shape, outer, names, row)
+        fixed = tuple("0" if axis == copy.inner else name for axis, name in enumerate(names))
+        outer = [axis for axis in order if axis != copy.inner]
+        return nest(copy.shape, outer, names, _library_run(copy, fixed, source, target))
+    spelled = _spelled_out(copy)
+    if spelled is not None:
+        return block_lines(_box(copy), spelled, (source, target), copy.dtype.c_name)
+    reads = element(copy.source, _source_indices(copy, names))
+    writes = element(copy.target, _target_indices(copy, names))
+    return nest(copy.shape, order, names, [f"{target}[{writes}] = {source}[{reads}];"])
+
+
+def fills_rows(copy: Copy, host: Host) -> bool:
+    """Whether the loops of the copy write the free elements too."""
+    by_library = copy.is_run and not host.is_scalar
+    return tail_of_rows(copy) > 0 and not by_library and _spelled_out(copy) is not None
 
 
 def _source_indices(copy: Copy, names: Sequence[str]) -> tuple[str, ...]:
@@ -149,34 +160,6 @@ def _library_run(copy: Copy, fixed: Sequence[str], source: str, target: str) -> 
     return [f"memcpy(&{target}[{writes}], &{source}[{reads}], {length});"]
 
 
-def _row(copy: Copy, fixed: Sequence[str], source: str, target: str) -> Lines:
-    """Four elements at a time with constant offsets, the last few one by one, then free ones."""
-    inner = copy.inner or 0
-    turn = copy.target.word_bytes - 1
-    reads = _plain_address(copy.source, _source_indices(copy, fixed))
-    stride = copy.source.axes[inner].stride * (copy.source_step[inner] if copy.source_step else 1)
-    start = _plain_address(copy.target, _target_indices(copy, fixed))
-    length = copy.shape[inner]
-    kind = copy.dtype.c_name
-    whole = length // 4 * 4
-    words = [f"to[{plus('i', at ^ turn)}] = from[{_at(at, stride)}];" for at in range(4)]
-    lines = [f"const {kind} *from = {source} + {reads};", f"{kind} *to = {target} + {start};"]
-    if whole:
-        lines += loop("i", whole, words, step=4)
-    lines += [f"to[{at ^ turn}] = from[{at * stride}];" for at in range(whole, length)]
-    free = range(length, length + tail_of_rows(copy))
-    return lines + [f"to[{at ^ turn}] = {copy.target.fill};" for at in free]
-
-
-def _at(byte: int, stride: int) -> str:
-    return plus("i" if stride == 1 else f"i * {stride}", byte * stride)
-
-
-def _plain_address(layout: Layout, indices: Sequence[str]) -> str:
-    """The address before bytes are reversed."""
-    return element(Layout(name=layout.name, axes=layout.axes, size=layout.size), indices)
-
-
 def constant_lines(shape: Shape, layout: Layout, dtype: DType, value: float) -> Lines:
     """Write one value to every element."""
     literal = real(value) if dtype is DType.FLOAT32 else integer(int(value))
@@ -190,13 +173,13 @@ def constant_lines(shape: Shape, layout: Layout, dtype: DType, value: float) -> 
 def copy_cycles(copy: Copy) -> float:
     """RI5CY cycles of a copy, free elements behind its rows included."""
     elements = prod(copy.shape)
-    inner = copy.inner
-    if inner is None or not (copy.is_run or copy.is_reversed):
+    spelled = _spelled_out(copy)
+    if spelled is None:
         each = cycles.MOVED + cycles.address(copy.source) + cycles.address(copy.target)
         return elements * each
-    length = copy.shape[inner]
-    row = cycles.RUN + length * cycles.RUN_ELEMENT + tail_of_rows(copy) * cycles.STORE
-    return elements // length * row
+    size = len(spelled.target)
+    block = cycles.RUN + size * cycles.RUN_ELEMENT + len(spelled.free) * cycles.STORE
+    return elements // size * block
 
 
 def fill_cycles(layout: Layout, shape: Shape, dtype: DType) -> float:

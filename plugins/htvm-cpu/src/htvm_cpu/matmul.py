@@ -71,7 +71,7 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
         f"int16_t *t = y + o * {taps};",
         *_copy("t", _read(layer, tiling, 1, (*names, "k", "o")), second.shape[-2], taps),
     ]
-    step = [*loop("o", shape[-1], column), *loop("m", shape[-2], row)]
+    step = [*loop("o", shape[-1], column), *_blank(shape[-1], taps), *loop("m", shape[-2], row)]
     lines = [
         *fill_lines(tiling.output, layer.output.shape, "out"),
         "int16_t *const y = (int16_t *)(void *)scratch;",
@@ -101,6 +101,14 @@ def _copy(target: str, value: str, count: int, taps: int) -> Lines:
     if taps > count:
         lines += block(f"for (int32_t k = {count}; k < {taps}; k++)", [f"{target}[k] = 0;"])
     return lines
+
+
+def _blank(columns: int, taps: int) -> Lines:
+    """Zeros in the columns that only fill up the last block: they are multiplied all the same."""
+    first, last = columns * taps, padded(columns, _OUTPUTS) * taps
+    return (
+        block(f"for (int32_t k = {first}; k < {last}; k++)", ["y[k] = 0;"]) if last > first else []
+    )
 
 
 def _block(

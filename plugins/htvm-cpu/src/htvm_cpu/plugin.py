@@ -75,8 +75,7 @@ class Cpu(Target):
         hardware: Hardware,
     ) -> Cost:
         """Cycles of a copy from one layout to another."""
-        del hardware
-        return convert_cost(shape, dtype, source, target)
+        return convert_cost(shape, dtype, source, target, host_of(hardware))
 
     @hookimpl
     def htvm_convert(

@@ -8,6 +8,7 @@ from htvm.api import Cost, DType, InternalError, Layer, Layout, Offers, Tensor, 
 from htvm_cpu import cycles
 from htvm_cpu.host import Host
 from htvm_cpu.kernel import UNPRICED, Generated, Kernel, finish, generated, tail_nodes
+from htvm_cpu.packed_sum import PackedRows, packed_rows, sum_lines
 from htvm_cpu.place import choices, element, fill_lines, loose, nest
 from htvm_cpu.snippet import Value, Writer, fits_int32, loaded
 from htvm_cpu.text import Lines, block, integer, loop, plus, real
@@ -104,13 +105,24 @@ def _side_by_side(layer: Layer, layout: Layout, host: Host) -> bool:
     return plain and _image(layer)[1] > 1 and layer.inputs[0].dtype is not DType.FLOAT32
 
 
+def _packed(layer: Layer, layout: Layout, host: Host) -> PackedRows | None:
+    """Rows to sum word by word, on cores that gain from it."""
+    pool = pool_of(layer)
+    if not host.is_scalar or pool.kind == "max":
+        return None
+    source = layer.inputs[0]
+    return packed_rows(layout, source.dtype, source.shape, pool.kernel, pool.pad)
+
+
 def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
     """An addition or comparison per element of each window, then the result."""
     pool = pool_of(layer)
     _, channels, height, width = _result(layer).shape
     outputs = channels * height * width
     visit = cycles.POOL_ELEMENT[pool.kind] + cycles.address(tiling.inputs[0])
-    window = pool.kernel[0] * (cycles.POOL_ROW + pool.kernel[1] * visit)
+    packed = _packed(layer, tiling.inputs[0], host)
+    plain = pool.kernel[0] * (cycles.POOL_ROW + pool.kernel[1] * visit)
+    window = plain if packed is None else packed.cycles
     each = cycles.pointwise(tail_nodes(layer), host) + cycles.POOL_RESULT[pool.kind]
     return cycles.priced(outputs * (window + each + cycles.address(tiling.output)))
 
@@ -119,7 +131,8 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     """Loops over windows, channels innermost where they lie side by side."""
     pool = pool_of(layer)
     writer = Writer(host=host)
-    body = _channels_at_once if _side_by_side(layer, tiling.inputs[0], host) else _window_by_window
+    side_by_side = _side_by_side(layer, tiling.inputs[0], host)
+    body = _channels_at_once if side_by_side else _window_by_window
     lines = fill_lines(tiling.output, layer.output.shape, "out")
     lines += body(layer, tiling, pool, writer)
     size = cycles.code_bytes(layer.nodes, host)
@@ -161,9 +174,14 @@ def _window_by_window(
     _, channels, height, width = _result(layer).shape
     kind = "float" if layer.inputs[0].dtype is DType.FLOAT32 else "int32_t"
     place = element(tiling.inputs[0], ("0", "c", "iy", "ix"))
+    packed = _packed(layer, tiling.inputs[0], writer.host)
+    if packed is None:
+        window = _window(layer, pool, [_accumulate(layer, pool, "sum", f"in0[{place}]")])
+    else:
+        window = _packed_window(layer, pool, packed)
     pixel = [
         f"{kind} sum = {_start(layer, pool)};",
-        *_window(layer, pool, [_accumulate(layer, pool, "sum", f"in0[{place}]")]),
+        *window,
         *_store(layer, tiling, pool, "sum", writer),
     ]
     extents = (channels, height, width)
@@ -174,6 +192,18 @@ def _window_by_window(
         if extent == 1
     ]
     return [*fixed, *nest(extents, (0, 1, 2), names, pixel)]
+
+
+def _packed_window(layer: Layer, pool: Pool, packed: PackedRows) -> Lines:
+    """The sum of a window of whole rows."""
+    first, last = ("y0", "y1") if packed.axis == 3 else ("x0", "x1")
+    offset = pool.zero_point * packed.rows * packed.extent
+    lines = [
+        *_range(layer, pool, 0),
+        *_range(layer, pool, 1),
+        *sum_lines(packed, first, last),
+    ]
+    return [*lines, f"sum -= {integer(offset)};"] if offset else lines
 
 
 def _start(layer: Layer, pool: Pool) -> str:

@@ -120,7 +120,9 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     form = _form(layer, writer)
     names = list(index_names(shape))
     names[form.axis] = "i"
-    table = Constant(name="table", dtype=form.dtype, data=form.table.astype(form.dtype.numpy))
+    table = Constant(
+        name="exponentials", dtype=form.dtype, data=form.table.astype(form.dtype.numpy)
+    )
     store = _store(layer, tiling, form, tuple(names), writer)
     row = _row(layer, tiling, form, tuple(names), store)
     others = [axis for axis in range(len(shape)) if axis != form.axis]
@@ -148,9 +150,9 @@ def _row(layer: Layer, tiling: Tiling, form: Form, names: tuple[str, ...], store
 def _entry(form: Form, value: str) -> Lines:
     kind = form.dtype.c_name
     if form.table.size > 255:
-        return [f"const {kind} e = table[greatest - {value}];"]
+        return [f"const {kind} e = exponentials[greatest - {value}];"]
     below = f"const int32_t below = greatest - {value};"
-    return [below, f"const {kind} e = below < {form.table.size} ? table[below] : 0;"]
+    return [below, f"const {kind} e = below < {form.table.size} ? exponentials[below] : 0;"]
 
 
 def _store(

@@ -1,0 +1,155 @@
+"""Copies with every address a constant: for layouts whose bytes are reversed within words.
+
+The innermost axes of a box are spelled out element by element, the rest are loops. That needs the
+loops to step over whole words, so that reversal stays inside what is spelled out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+
+from htvm.api import Axis, Layout
+from htvm_cpu.place import Shape, element, index_names, nest
+from htvm_cpu.text import Lines, loop
+
+_MOST_ELEMENTS = 64
+_CHUNKS = (16, 8, 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """What is spelled out.
+
+    Attributes:
+        axes: Axes spelled out whole, or a single one in part.
+        extents: How many indices of each.
+        source: Addresses read, from that of the block's first element.
+        target: Addresses written, likewise.
+        free: Addresses of free elements behind the block's rows.
+    """
+
+    axes: tuple[int, ...]
+    extents: tuple[int, ...]
+    source: tuple[int, ...]
+    target: tuple[int, ...]
+    free: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """A whole tensor to copy.
+
+    Attributes:
+        shape: Its shape.
+        source: Layout read.
+        target: Layout written.
+        order: Axes, outermost first.
+        tail: Free elements to write behind each row along the innermost axis.
+    """
+
+    shape: Shape
+    source: Layout
+    target: Layout
+    order: tuple[int, ...]
+    tail: int
+
+
+def find_block(box: Box) -> Block | None:
+    """The largest block worth spelling out, or None when no block starts with whole words."""
+    shape = box.shape
+    inner = [axis for axis in reversed(box.order) if shape[axis] > 1]
+    found = None
+    for count in range(1, len(inner) + 1):
+        axes = tuple(inner[:count])
+        if prod(shape[axis] for axis in axes) > _MOST_ELEMENTS:
+            break
+        if _word_aligned(box, axes, step=None):
+            found = _block(box, axes, None)
+    if found is not None or not inner or shape[inner[0]] <= _MOST_ELEMENTS:
+        return found
+    for chunk in _CHUNKS:
+        fits = shape[inner[0]] % chunk == 0 and box.tail == 0
+        if fits and _word_aligned(box, (inner[0],), step=chunk):
+            return _block(box, (inner[0],), chunk)
+    return None
+
+
+def _word_aligned(box: Box, axes: tuple[int, ...], *, step: int | None) -> bool:
+    """Whether the loops around a block step over whole words in both layouts."""
+    for layout in (box.source, box.target):
+        for number, axis in enumerate(layout.axes):
+            spelled = number in axes
+            if (spelled and step is None) or (box.shape[number] == 1 and not axis.offset):
+                continue
+            stride = axis.stride * (step or 1) if spelled else axis.stride
+            if axis.block != 1 or (stride | axis.stride * axis.offset) % layout.word_bytes:
+                return False
+    return True
+
+
+def _block(box: Box, axes: tuple[int, ...], chunk: int | None) -> Block:
+    extents = tuple(chunk or box.shape[axis] for axis in axes)
+    kept = [1] * len(box.shape)
+    for axis, extent in zip(axes, extents, strict=True):
+        kept[axis] = extent
+    inner, length = axes[0], extents[0]
+    rows = [extent + box.tail * (axis == inner) for axis, extent in enumerate(kept)]
+    writes = np.moveaxis(_addresses(box.target, tuple(rows), axes), inner, -1)
+    reads = np.moveaxis(_addresses(box.source, tuple(kept), axes), inner, -1)
+    return Block(
+        axes=axes,
+        extents=extents,
+        source=tuple(reads.reshape(-1).tolist()),
+        target=tuple(writes[..., :length].reshape(-1).tolist()),
+        free=tuple(writes[..., length:].reshape(-1).tolist()),
+    )
+
+
+def _addresses(
+    layout: Layout, shape: Shape, axes: tuple[int, ...]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """Addresses of the block's elements; offsets of the axes that are loops stay with the loops."""
+    own = tuple(
+        axis if number in axes else Axis(stride=0) for number, axis in enumerate(layout.axes)
+    )
+    return replace(layout, axes=own).addresses(shape)
+
+
+def block_lines(box: Box, spelled: Block, buffers: tuple[str, str], kind: str) -> Lines:
+    """Loops over the other axes around the block.
+
+    Args:
+        box: The tensor.
+        spelled: What is spelled out.
+        buffers: C names of the buffers read and written.
+        kind: C type of an element.
+    """
+    names = index_names(box.shape)
+    reads, writes = (_start(box, spelled, layout, names) for layout in (box.source, box.target))
+    body = [
+        f"const {kind} *from = {buffers[0]} + {reads};",
+        f"{kind} *to = {buffers[1]} + {writes};",
+        *(
+            f"to[{write}] = from[{read}];"
+            for read, write in zip(spelled.source, spelled.target, strict=True)
+        ),
+        *(f"to[{write}] = {box.target.fill};" for write in spelled.free),
+    ]
+    for axis, extent in zip(spelled.axes, spelled.extents, strict=True):
+        if extent != box.shape[axis]:
+            body = loop(names[axis], box.shape[axis], body, step=extent)
+    outer = [axis for axis in box.order if axis not in spelled.axes]
+    return nest(box.shape, outer, names, body)
+
+
+def _start(box: Box, spelled: Block, layout: Layout, names: Sequence[str]) -> str:
+    """Address of a block's first element, its own offsets left to the constants inside."""
+    axes = list(layout.axes)
+    for axis, extent in zip(spelled.axes, spelled.extents, strict=True):
+        whole = extent == box.shape[axis]
+        axes[axis] = Axis(stride=0) if whole else replace(axes[axis], offset=0)
+    return element(replace(layout, axes=tuple(axes), word_bytes=1), names)
