@@ -20,6 +20,7 @@ from htvm.host.cache import cache_folder, forget_old, is_intact, keep, scratch_f
 
 FLAGS = ("-std=c99", "-O2", "-g0", "-fPIC", "-ffp-contract=off", "-DHTVM_HOOKS")
 SANITIZE = (
+    "-O1",
     "-g1",
     "-fsanitize=address,undefined",
     "-fno-sanitize-recover=undefined",
