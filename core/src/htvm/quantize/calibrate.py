@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import isfinite, prod
+from math import isfinite
 
 import numpy as np
 
+from htvm.errors import UnsupportedModelError
 from htvm.ir.graph import Node
 from htvm.quantize.execute import apply
 from htvm.quantize.integer import IntegerNetwork, Step, run_layer, to_integers
@@ -17,9 +18,6 @@ from htvm.quantize.rounding import Doubles, Range, compensated, nearest
 from htvm.quantize.scales import Choice
 from htvm.quantize.scheme import EXACT_IN_FLOAT, Scheme
 
-_RIDGE = 0.05
-
-
 @dataclass(frozen=True, kw_only=True)
 class Method:
     """How weights are rounded.
@@ -28,31 +26,38 @@ class Method:
         compensate: Whether rounding looks at the output.
         refit: Whether weights may move to make good what layers before have lost.
         correct_bias: Whether biases take up the mean error.
+        ridge: What holds refitted weights back, relative to the power of the inputs.
     """
 
     compensate: bool = True
     refit: bool = True
     correct_bias: bool = True
+    ridge: float = 0.05
 
 
-def calibrate(
-    network: FloatNetwork,
-    data: Mapping[str, Floats],
-    choice: Choice,
-    scheme: Scheme,
-    method: Method,
-) -> IntegerNetwork:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """What is decided before any weight is rounded."""
+
+    choice: Choice
+    scheme: Scheme
+    method: Method
+
+
+def calibrate(network: FloatNetwork, data: Mapping[str, Floats], plan: Plan) -> IntegerNetwork:
     """The integer network for given scales.
 
     Args:
         network: The float network.
         data: Calibration inputs in real numbers.
-        choice: Scales and shifts.
-        scheme: The arithmetic.
-        method: How to round weights.
+        plan: Scales, arithmetic and method.
+
+    Raises:
+        UnsupportedModelError: a layer's sums cannot be kept below 2**24 (E231).
     """
+    scales, bounds = plan.choice.scales, plan.scheme.bounds
     wanted = dict(data)
-    seen = {name: to_integers(x, choice.scales[name], *scheme.bounds) for name, x in data.items()}
+    seen = {name: to_integers(x, scales[name], *bounds) for name, x in data.items()}
     last = {name: layer.name for layer in network.layers for name in layer.inputs}
     layers: list[Node] = []
     steps: dict[str, Step] = {}
@@ -61,15 +66,13 @@ def calibrate(
         if isinstance(layer.op, Linear):
             source = layer.inputs[0]
             found = moments(layer.op, seen[source], wanted[source])
-            made = replace(layer, op=_quantised(layer, layer.op, found, choice, scheme, method))
-        if isinstance(layer.op, Sum):
-            steps[layer.name] = _step(layer, choice, scheme)
+            made, steps[layer.name] = _quantised(layer, found, plan)
+        elif isinstance(layer.op, Sum):
+            steps[layer.name] = _step(layer, plan, plan.choice.shifts[layer.name])
         wanted[layer.output] = apply(layer, *(wanted[name] for name in layer.inputs))
+        operands = [seen[name] for name in layer.inputs]
         seen[layer.output] = run_layer(
-            made,
-            steps.get(layer.name),
-            choice.scales[layer.output],
-            *(seen[name] for name in layer.inputs),
+            made, steps.get(layer.name), scales[layer.output], *operands
         )
         layers.append(made)
         for name in layer.inputs:
@@ -77,69 +80,86 @@ def calibrate(
                 wanted.pop(name, None)
                 seen.pop(name, None)
     return IntegerNetwork(
-        network=replace(network, layers=tuple(layers)), steps=steps, scales=choice.scales
+        network=replace(network, layers=tuple(layers)), steps=steps, scales=scales
     )
 
 
-def _step(layer: Node, choice: Choice, scheme: Scheme) -> Step:
+def _step(layer: Node, plan: Plan, shift: int) -> Step:
     """The requantisation after a layer; rounding to nearest is an addition before the shift."""
-    op, shift = layer.op, choice.shifts[layer.name]
+    op, scheme = layer.op, plan.scheme
     assert isinstance(op, Sum)
-    scale = choice.scales[layer.output]
+    scale = plan.choice.scales[layer.output]
     lo = max(scheme.lo, round(op.lo / scale)) if isfinite(op.lo) else scheme.lo
     hi = min(scheme.hi, round(op.hi / scale)) if isfinite(op.hi) else scheme.hi
     half = (1 << shift) >> 1 if isinstance(op, Add | AvgPool) else 0
     return Step(shift=shift, lo=min(lo, hi), hi=hi, add=half)
 
 
-def _quantised(
-    layer: Node, op: Linear, found: Moments, choice: Choice, scheme: Scheme, method: Method
-) -> Linear:
+def _quantised(layer: Node, found: Moments, plan: Plan) -> tuple[Node, Step]:
     """Integer weights and bias; the bias holds half of the divisor, so that floor rounds."""
-    shift = choice.shifts[layer.name]
-    scale_in, scale_out = choice.scales[layer.inputs[0]], choice.scales[layer.output]
-    unit = scale_out * 2.0**-shift
+    op = layer.op
+    assert isinstance(op, Linear)
+    for shift in range(plan.choice.shifts[layer.name], -1, -1):
+        step = _step(layer, plan, shift)
+        weights, bias = _integers(layer, op, found, plan, shift)
+        kept = bounded_bias(weights, bias, step, plan.scheme)
+        if kept is not None:
+            return replace(layer, op=replace(op, weights=weights, bias=kept)), step
+    raise UnsupportedModelError(
+        f"the sums of layer {layer.name!r} do not fit",
+        code="E231",
+        seen=f"{op.weights[0].size} products a sum, biases up to {np.abs(op.bias).max():g}",
+        accepted=f"sums below {EXACT_IN_FLOAT}, which float32 holds exactly",
+        hint="write it with --format qdq",
+    )
+
+
+def _integers(
+    layer: Node, op: Linear, found: Moments, plan: Plan, shift: int
+) -> tuple[Floats, Doubles]:
+    scales = plan.choice.scales
+    scale_in = scales[layer.inputs[0]]
+    unit = scales[layer.output] * 2.0**-shift
     real = grouped(op.weights, op)
-    weights = _rounded(real, unit / scale_in, found, scale_in, scheme, method)
+    weights = _rounded(real, unit / scale_in, found, scale_in, plan)
     mean = np.matmul(real, found.reference_mean[:, :, None]).reshape(-1)
-    given = np.matmul(weights, found.mean[:, :, None]).reshape(-1)
-    if not method.correct_bias:
-        given = mean / unit
+    given = mean / unit
+    if plan.method.correct_bias:
+        given = np.matmul(weights, found.mean[:, :, None]).reshape(-1)
     bias = np.rint((op.bias.astype(np.float64) + mean) / unit - given) + ((1 << shift) >> 1)
-    shaped = weights.reshape(op.weights.shape).astype(np.float32)
-    return replace(op, weights=shaped, bias=_limited(shaped, bias, scheme).astype(np.float32))
+    return weights.reshape(op.weights.shape).astype(np.float32), bias
 
 
-def _rounded(
-    real: Doubles, step: float, found: Moments, scale_in: float, scheme: Scheme, method: Method
-) -> Doubles:
-    allowed = Range(lo=scheme.weight_lo, hi=scheme.weight_hi)
-    if not method.compensate:
+def _rounded(real: Doubles, step: float, found: Moments, scale_in: float, plan: Plan) -> Doubles:
+    allowed = Range(lo=plan.scheme.weight_lo, hi=plan.scheme.weight_hi)
+    if not plan.method.compensate:
         return nearest(real, step, allowed)
-    target = real
-    if method.refit:
-        target = _refitted(real, found, scale_in)
+    target = _refitted(real, found, scale_in, plan.method.ridge) if plan.method.refit else real
     return compensated(target, found.covariance, step, allowed)
 
 
-def _refitted(real: Doubles, found: Moments, scale_in: float) -> Doubles:
+def _refitted(real: Doubles, found: Moments, scale_in: float, ridge: float) -> Doubles:
     """Weights that give, on the inputs seen, what the real ones give on those wanted."""
     size = real.shape[2]
     covariance = found.covariance * scale_in**2
     power = np.trace(covariance, axis1=1, axis2=2) / size
-    ridge = (_RIDGE * power + 1e-12 * max(power.max(), 1e-12))[:, None, None] * np.eye(size)
+    added = (ridge * power + 1e-12 * max(power.max(), 1e-12))[:, None, None] * np.eye(size)
     gap = found.cross * scale_in - covariance
-    pull = np.linalg.solve(covariance + ridge, np.swapaxes(gap, 1, 2))
+    pull = np.linalg.solve(covariance + added, np.swapaxes(gap, 1, 2))
     return np.asarray(real + np.matmul(real, np.swapaxes(pull, 1, 2)))
 
 
-def _limited(weights: Floats, bias: Doubles, scheme: Scheme) -> Doubles:
-    """Biases, kept so small that no sum leaves what float32 holds exactly."""
+def bounded_bias(weights: Floats, bias: Doubles, step: Step, scheme: Scheme) -> Floats | None:
+    """Biases with which no sum reaches 2**24, in whatever order it is summed, or None.
+
+    A bias may be brought nearer to zero where the result saturates for every input all the same.
+    """
     reach = np.abs(weights.reshape(len(weights), -1).astype(np.float64)).sum(axis=1)
-    room = EXACT_IN_FLOAT - 1 - reach * max(abs(scheme.lo), abs(scheme.hi))
-    return np.clip(bias, -room, room)
-
-
-def pool_count(op: AvgPool) -> int:
-    """Elements an average is over."""
-    return prod(op.kernel)
+    reach = reach * max(abs(scheme.lo), abs(scheme.hi))
+    room = EXACT_IN_FLOAT - 1 - reach
+    kept = np.clip(bias, -room, room)
+    least, most = (kept - reach) // 2**step.shift, (kept + reach) // 2**step.shift
+    harmless = (kept == bias) | ((bias < 0) & (most <= step.lo)) | ((bias > 0) & (least >= step.hi))
+    if bool((room < 0).any()) or not bool(harmless.all()):
+        return None
+    return np.asarray(kept, dtype=np.float32)

@@ -18,7 +18,8 @@ from htvm.quantize.network import AvgPool, Conv, Dense, FloatNetwork, Floats, Li
 
 _SWEEPS = 40
 _SETTLED = 1e-3
-_MOST = 1e4
+_NOTHING = 1e-3
+_MOST = 1e2
 """Factors are kept within this of 1, so that a channel nobody reads cannot explode."""
 
 
@@ -126,13 +127,20 @@ def _factor(
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     made = _by_output(first.weights).astype(np.float64)
     read = _by_input(second).astype(np.float64)
-    alive = (made > 0) & (read > 0) & (reach > 0)
+    alive = _counts(made) & _counts(read) & _counts(reach)
     spread = np.where(alive, made, 1.0) / np.where(alive, read, 1.0)
     if a:
         spread = spread * np.where(alive, reach, 1.0) ** a
     factor = np.where(alive, spread ** (1 / (2 + a)), 1.0)
     middle = float(np.exp(np.log(factor[alive]).mean())) if alive.any() else 1.0
     return np.clip(np.where(alive, factor / middle, 1.0), 1 / _MOST, _MOST)
+
+
+def _counts(
+    ranges: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Channels that do something; the others must not set anyone's scale."""
+    return ranges > ranges.max() * _NOTHING
 
 
 def _divided(op: Linear, factor: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Linear:

@@ -1,0 +1,1 @@
+"""Writes quantised networks as ONNX files of standard operators."""

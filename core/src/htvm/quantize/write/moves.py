@@ -1,0 +1,63 @@
+"""Ops that move, pick or clip elements, which every written form shares."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from htvm.errors import InternalError
+from htvm.ir.graph import Node
+from htvm.ir.ops import Clip, Concat, MaxPool2d, Pad, Reshape, Transpose
+from htvm.quantize.network import AvgPool, Conv
+from htvm.quantize.write.model import ModelWriter
+
+
+def move(writer: ModelWriter, layer: Node, inputs: tuple[str, ...], output: str) -> None:
+    """Write a layer that moves or picks elements."""
+    op, name = layer.op, layer.name
+    if isinstance(op, Reshape):
+        shape = writer.constant(f"{output}_shape", [-1, *op.shape[1:]], "int64")
+        writer.node("Reshape", (*inputs, shape), output, name=name)
+    elif isinstance(op, Transpose):
+        writer.node("Transpose", inputs, output, name=name, perm=op.perm)
+    elif isinstance(op, Pad):
+        amounts = writer.constant(f"{output}_pads", [*op.before, *op.after], "int64")
+        writer.node("Pad", (*inputs, amounts), output, name=name)
+    elif isinstance(op, Concat):
+        writer.node("Concat", inputs, output, name=name, axis=op.axis)
+    elif isinstance(op, MaxPool2d):
+        frame = {"kernel_shape": op.kernel, "strides": op.stride, "pads": op.pad}
+        writer.node("MaxPool", inputs, output, name=name, **frame)
+    else:
+        raise InternalError(f"no ONNX form of {type(op).__name__} ({name})")
+
+
+def clip(writer: ModelWriter, x: str, output: str, lo: float, hi: float, name: str = "") -> None:
+    """Write a Clip; an infinite bound is left out."""
+    bounds = [
+        writer.constant(f"{output}_{end}", np.float32(bound)) if np.isfinite(bound) else ""
+        for end, bound in (("lo", lo), ("hi", hi))
+    ]
+    writer.node("Clip", (x, *bounds), output, name=name)
+
+
+def is_move(op: object) -> bool:
+    """Whether :func:`move` writes it."""
+    return isinstance(op, Reshape | Transpose | Pad | Concat | MaxPool2d) and not isinstance(
+        op, Clip
+    )
+
+
+def conv_attributes(op: Conv) -> dict[str, object]:
+    """Attributes of a Conv."""
+    return {
+        "kernel_shape": op.weights.shape[2:],
+        "strides": op.stride,
+        "pads": op.pad,
+        "dilations": op.dilation,
+        "group": op.groups,
+    }
+
+
+def is_global(op: AvgPool, shape: tuple[int, ...]) -> bool:
+    """Whether a pool covers the whole image of this shape."""
+    return op.kernel == shape[2:] and not any(op.pad)
