@@ -26,6 +26,15 @@ def benchmarks(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation and serve it: ``nox -s docs -- 8000``; without a port only build."""
+    session.install(*(f"./{package}" for package in PACKAGES), "-r", "requirements-docs.txt")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+    if session.posargs:
+        session.run("python", "-m", "http.server", *session.posargs, "-d", "docs/_build/html")
+
+
+@nox.session
 def digits(session: nox.Session) -> None:
     """Train and quantise the example network again."""
     session.install("torch", "scikit-learn", "onnx", "numpy")
@@ -43,7 +52,5 @@ def bump(session: nox.Session) -> None:
     for package in PACKAGES:
         path = Path(package, "pyproject.toml")
         text = re.sub(r'^version = ".*"$', f'version = "{version}"', path.read_text(), flags=re.M)
-        text = re.sub(
-            r'"(htvm-[a-z]+)>=[\d.]+,<[\d.]+"', rf'"\1>={major}.{minor},<{after}"', text
-        )
+        text = re.sub(r'"(htvm-[a-z]+)>=[\d.]+,<[\d.]+"', rf'"\1>={major}.{minor},<{after}"', text)
         path.write_text(text)
