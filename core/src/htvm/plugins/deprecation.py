@@ -15,8 +15,6 @@ from functools import update_wrapper
 from types import SimpleNamespace
 from typing import Any
 
-from htvm.hookspecs import PROJECT
-
 
 class HtvmDeprecation(FutureWarning):
     """A plug-in uses something that a coming version of the plug-in interface no longer has."""
@@ -76,6 +74,8 @@ def adapt(plugin: object, owner: str, renamed: Sequence[Renamed] = RENAMED) -> o
 
 
 def _implementations(plugin: object) -> dict[str, Callable[..., Any]]:
+    from htvm.hookspecs import PROJECT
+
     named = ((name, getattr(plugin, name)) for name in dir(plugin) if not name.startswith("__"))
     return {name: method for name, method in named if hasattr(method, f"{PROJECT}_impl")}
 
