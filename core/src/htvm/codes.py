@@ -42,6 +42,8 @@ CODES: Mapping[str, str] = {
     "E145": "The output folder cannot be written.",
     "E146": "The output folder holds files htvm did not write; it is left alone.",
     "E147": "There is no stage of this name.",
+    "E150": "A new target cannot have this name; the reason is given.",
+    "E151": "The folder for a new target is there already; nothing is written over.",
     "E200": "The network cannot be taken.",
     "E201": "The network is in float. Quantise it first.",
     "E202": "No rule takes this op.",

@@ -16,8 +16,8 @@ from htvm.cli import console
 from htvm.errors import HtvmError, InternalError, UsageError
 
 _COMMANDS = {
-    name: f"htvm.cli.commands.{name}"
-    for name in ("deploy", "doctor", "explain", "inspect", "targets", "verify")
+    name: f"htvm.cli.commands.{name.replace('-', '_')}"
+    for name in ("deploy", "doctor", "explain", "inspect", "new-target", "targets", "verify")
 }
 _PIPE_CLOSED = 128 + 13
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from htvm.partition.names import identifier
 
 _OWN_HEADERS = frozenset({"htvm", "golden"})
-_SYSTEM_HEADERS = frozenset(
+SYSTEM_HEADERS = frozenset(
     {
         "alloca",
         "assert",
@@ -68,5 +68,5 @@ def project_name(network: str, headers: Iterable[str]) -> str:
     """
     name = identifier(network, fallback="network").lower()
     others = {header.lower().removesuffix(".h") for header in headers}
-    taken = _OWN_HEADERS | _SYSTEM_HEADERS | _BUILD_NAMES | others
+    taken = _OWN_HEADERS | SYSTEM_HEADERS | _BUILD_NAMES | others
     return f"{name}_net" if name in taken else name

@@ -1,7 +1,7 @@
-"""A driver of the usual functions, under a chip's own prefix: what prints its calls and ships it.
+"""A driver of the usual functions under a chip's own prefix: its calls, and its sources.
 
-The functions are _begin, _end, _load, _store, _start and _wait. On the
-machine all but ``_start`` are ``HTVM_EMULATED_DRIVER`` of ``htvm_emulation.h``.
+The functions are ``_begin``, ``_end``, ``_load``, ``_store``, ``_start`` and ``_wait``. On the
+user's machine all but ``_start`` are ``HTVM_EMULATED_DRIVER`` of ``htvm_emulation.h``.
 """
 
 from __future__ import annotations

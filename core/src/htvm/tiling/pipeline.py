@@ -66,7 +66,7 @@ def span_runs(span: Span) -> int:
     return prod(count for count, _ in span.repeats)
 
 
-def box_cycles(span: Span, *, start_cycles: int, bytes_per_cycle: int) -> int:
+def box_cycles(span: Span, start_cycles: int, bytes_per_cycle: int) -> int:
     """Time of a transfer whose runs go through a bus one after the other."""
     return start_cycles + span_runs(span) * -(-span.run_bytes // bytes_per_cycle)
 

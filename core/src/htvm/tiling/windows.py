@@ -158,8 +158,8 @@ class _Plan:
         one = self.window
         extents = {
             "outputs": self._padded(one.outputs),
-            "rows": one.out_rows,
             "columns": one.out_columns,
+            "rows": one.out_rows,
         }
         tried = grids(extents, steps={"outputs": self.engine.lanes}, orders=_ORDERS)
         return cheapest(tried, fits=self._fits, cost=self._estimate)
