@@ -213,6 +213,13 @@ class Batch:
             if part.layout.fill is not None:
                 np.testing.assert_array_equal(piece, part.layout.pack(part.result), part.about)
 
+    def compile_elsewhere(self):
+        """Compile with clang and for RV32IMC, where they are installed."""
+        rv32 = ("--specs=picolibc.specs", "-march=rv32imc", "-mabi=ilp32", "-O1")
+        for compiler, flags in (("clang", ("-O1",)), ("riscv64-unknown-elf-gcc", rv32)):
+            if shutil.which(compiler):
+                self.compile(compiler, flags)
+
     def compile(self, compiler, flags):
         """Compile only."""
         if shutil.which(compiler) is None:

@@ -51,7 +51,7 @@ SPILLED_TAP = 4.4
 
 MOST_HELD_TAPS = 12
 
-COPIED_BY_FOUR = 3.6
+COPIED_BY_FOUR = 3.2
 COPIED = 5.4
 BLANK = 7.0
 """An element of a gathered window: in runs of a multiple of four, one by one, of padding."""
@@ -61,13 +61,13 @@ EDGE_ROW = 24.0
 EDGE_TAP = 5.1
 """A row of a gathered window inside the image, across its edge, and a tap of the latter."""
 
-PLANE_BY_FOUR = 2.9
+PLANE_BY_FOUR = 2.4
 PLANE = 7.0
 PLANE_BLANK = 5.9
 CHANNEL = 60.0
 """An element copied to a depthwise plane (rows of a multiple of four, else), a zero, a channel."""
 
-POOL_ELEMENT = {"average": 5.0, "sum": 6.5, "max": 7.0}
+POOL_ELEMENT = {"average": 5.0, "sum": 5.3, "max": 7.0}
 POOL_ROW = 9.0
 POOL_RESULT = {"average": 26.0, "sum": 14.0, "max": 18.0}
 
@@ -78,8 +78,8 @@ REDUCED = 6.5
 """An element added to a sum over any axes."""
 
 MOVED = 6.4
-RUN = 10.0
-RUN_ELEMENT = 2.1
+RUN = 6.0
+RUN_ELEMENT = 2.0
 """An element copied between layouts; starting a copy that is spelled out, and an element of it."""
 
 LIBRARY_BYTE = 5.9

@@ -15,7 +15,7 @@ from htvm_cpu.host import Host
 from htvm_cpu.kernel import UNPRICED, Generated, Kernel, finish, generated, tail_nodes
 from htvm_cpu.place import choices, element, fill_lines
 from htvm_cpu.snippet import Value, Writer
-from htvm_cpu.text import Lines, block, loop, plus
+from htvm_cpu.text import Lines, block, grouped_copies, loop, plus
 from htvm_cpu.window import (
     Window,
     accumulator,
@@ -233,7 +233,7 @@ def _planes(
         *loop("ox", window.width, pixel),
     ]
     channel = [
-        *_plane_copy(tiling.inputs[0], window, columns),
+        *_plane_copy(tiling.inputs[0], window, columns, kind),
         f"const {dtype.c_name} *const w = weights + c * {taps};",
         *held,
         "const int32_t start = bias[c];",
@@ -261,17 +261,17 @@ def _slid(window: Window, columns: int, taps: int) -> tuple[Lines, Lines]:
     return ["int32_t sum = 0;", *loop("ky", kh, loop("kx", kw, inner))], []
 
 
-def _plane_copy(layout: Layout, window: Window, columns: int) -> Lines:
+def _plane_copy(layout: Layout, window: Window, columns: int, kind: str) -> Lines:
     """Copy channel ``c`` into the middle of the padded plane."""
     _, height, width = window.image
     first = window.pad[0] * columns + window.pad[1]
     step = next(step for step in (_UNROLLED_COPIES, 1) if width % step == 0)
     copies = []
     for ahead in range(step):
-        x = plus("x", ahead)
-        value = element(layout, ("0", "c", "y", x))
-        copies.append(f"plane[y * {columns} + {plus('x', first + ahead)}] = in0[{value}];")
-    return loop("y", height, loop("x", width, copies, step=step))
+        value = element(layout, ("0", "c", "y", plus("x", ahead)))
+        copies.append((f"plane[y * {columns} + {plus('x', first + ahead)}]", f"in0[{value}]"))
+    body = grouped_copies(kind, copies)
+    return loop("y", height, loop("x", width, body, step=step))
 
 
 KERNEL = Kernel(tilings=tilings, cost=cost, generate=generate)

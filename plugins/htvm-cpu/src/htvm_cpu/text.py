@@ -10,6 +10,7 @@ import numpy as np
 Lines = list[str]
 
 _INT32_MIN = -(2**31)
+_GROUP = 4
 
 
 def block(head: str, body: Sequence[str]) -> Lines:
@@ -40,6 +41,16 @@ def real(value: float) -> str:
     if np.isnan(single):
         return "NAN"
     return f"{float(single).hex()}f"
+
+
+def grouped_copies(kind: str, copies: Sequence[tuple[str, str]]) -> Lines:
+    """Assignments ``target = source``, each four loads before their stores: none has to wait."""
+    lines: Lines = []
+    for first in range(0, len(copies), _GROUP):
+        group = list(enumerate(copies[first : first + _GROUP], start=first))
+        lines += [f"const {kind} e{number} = {source};" for number, (_, source) in group]
+        lines += [f"{target} = e{number};" for number, (target, _) in group]
+    return lines
 
 
 def plus(value: str, addend: int) -> str:

@@ -6,7 +6,7 @@ loops to step over whole words, so that reversal stays inside what is spelled ou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from htvm.api import Axis, Layout
 from htvm_cpu.place import Shape, element, index_names, nest
-from htvm_cpu.text import Lines, loop
+from htvm_cpu.text import Lines, grouped_copies, loop
 
 _MOST_ELEMENTS = 64
 _CHUNKS = (16, 8, 4)
@@ -60,49 +60,51 @@ class Box:
 
 def find_block(box: Box) -> Block | None:
     """The largest block worth spelling out, or None when no block starts with whole words."""
-    shape = box.shape
-    inner = [axis for axis in reversed(box.order) if shape[axis] > 1]
-    found = None
-    for count in range(1, len(inner) + 1):
-        axes = tuple(inner[:count])
-        if prod(shape[axis] for axis in axes) > _MOST_ELEMENTS:
-            break
-        if _word_aligned(box, axes, step=None):
-            found = _block(box, axes, None)
-    if found is not None or not inner or shape[inner[0]] <= _MOST_ELEMENTS:
-        return found
-    for chunk in _CHUNKS:
-        fits = shape[inner[0]] % chunk == 0 and box.tail == 0
-        if fits and _word_aligned(box, (inner[0],), step=chunk):
-            return _block(box, (inner[0],), chunk)
-    return None
+    inner = [axis for axis in reversed(box.order) if box.shape[axis] > 1]
+    best: dict[int, int] = {}
+    for count, axis in enumerate(inner):
+        whole = {before: box.shape[before] for before in inner[:count]}
+        for extent in (box.shape[axis], *_CHUNKS):
+            extents = {**whole, axis: extent}
+            if prod(extents.values()) > max(_MOST_ELEMENTS, prod(best.values())):
+                continue
+            if _is_block(box, inner[0], extents) and prod(extents.values()) > prod(best.values()):
+                best = extents
+    return _block(box, best) if best else None
 
 
-def _word_aligned(box: Box, axes: tuple[int, ...], *, step: int | None) -> bool:
+def _is_block(box: Box, inner: int, extents: Mapping[int, int]) -> bool:
+    """Whether the axes divide, rows end where their free elements start, and words stay whole."""
+    divides = all(box.shape[axis] % extent == 0 for axis, extent in extents.items())
+    whole_rows = box.tail == 0 or extents[inner] == box.shape[inner]
+    return divides and whole_rows and _word_aligned(box, extents)
+
+
+def _word_aligned(box: Box, extents: Mapping[int, int]) -> bool:
     """Whether the loops around a block step over whole words in both layouts."""
     for layout in (box.source, box.target):
         for number, axis in enumerate(layout.axes):
-            spelled = number in axes
-            if (spelled and step is None) or (box.shape[number] == 1 and not axis.offset):
+            step = extents.get(number, 1)
+            if step == box.shape[number] and (number in extents or not axis.offset):
                 continue
-            stride = axis.stride * (step or 1) if spelled else axis.stride
-            if axis.block != 1 or (stride | axis.stride * axis.offset) % layout.word_bytes:
+            if (
+                axis.block != 1
+                or (axis.stride * step | axis.stride * axis.offset) % layout.word_bytes
+            ):
                 return False
     return True
 
 
-def _block(box: Box, axes: tuple[int, ...], chunk: int | None) -> Block:
-    extents = tuple(chunk or box.shape[axis] for axis in axes)
-    kept = [1] * len(box.shape)
-    for axis, extent in zip(axes, extents, strict=True):
-        kept[axis] = extent
-    inner, length = axes[0], extents[0]
-    rows = [extent + box.tail * (axis == inner) for axis, extent in enumerate(kept)]
-    writes = np.moveaxis(_addresses(box.target, tuple(rows), axes), inner, -1)
-    reads = np.moveaxis(_addresses(box.source, tuple(kept), axes), inner, -1)
+def _block(box: Box, extents: Mapping[int, int]) -> Block:
+    axes = tuple(extents)
+    inner, length = axes[0], extents[axes[0]]
+    kept = tuple(extents.get(axis, 1) for axis in range(len(box.shape)))
+    rows = tuple(extent + box.tail * (axis == inner) for axis, extent in enumerate(kept))
+    writes = np.moveaxis(_addresses(box.target, rows, axes), inner, -1)
+    reads = np.moveaxis(_addresses(box.source, kept, axes), inner, -1)
     return Block(
         axes=axes,
-        extents=extents,
+        extents=tuple(extents.values()),
         source=tuple(reads.reshape(-1).tolist()),
         target=tuple(writes[..., :length].reshape(-1).tolist()),
         free=tuple(writes[..., length:].reshape(-1).tolist()),
@@ -133,9 +135,12 @@ def block_lines(box: Box, spelled: Block, buffers: tuple[str, str], kind: str) -
     body = [
         f"const {kind} *from = {buffers[0]} + {reads};",
         f"{kind} *to = {buffers[1]} + {writes};",
-        *(
-            f"to[{write}] = from[{read}];"
-            for read, write in zip(spelled.source, spelled.target, strict=True)
+        *grouped_copies(
+            kind,
+            [
+                (f"to[{write}]", f"from[{read}]")
+                for read, write in zip(spelled.source, spelled.target, strict=True)
+            ],
         ),
         *(f"to[{write}] = {box.target.fill};" for write in spelled.free),
     ]

@@ -11,7 +11,7 @@ from htvm.api import Array, DType, Layer, Layout, ops
 from htvm_cpu import cycles
 from htvm_cpu.place import element
 from htvm_cpu.snippet import Value
-from htvm_cpu.text import Lines, block, loop, plus
+from htvm_cpu.text import Lines, block, grouped_copies, loop, plus
 
 Ints = npt.NDArray[np.int64]
 
@@ -195,9 +195,9 @@ def _channel(window: Window) -> str:
     return "c" if window.groups == 1 else f"group * {window.channels} + c"
 
 
-def _copied(window: Window, how: Gather, source: str, ahead: int = 0) -> str:
+def _copied(window: Window, how: Gather, source: str) -> str:
     shift = plus(source, -window.zero_point) if how.centred else source
-    target = "row[k]" if how.step == 1 else f"row[{plus(f'k * {how.step}', ahead * how.step)}]"
+    target = "row[k]" if how.step == 1 else f"row[k * {how.step}]"
     return f"{target} = {'(int16_t)(' + shift + ')' if how.centred else shift};"
 
 
@@ -212,9 +212,13 @@ def _contiguous_row(window: Window, how: Gather) -> Lines:
     start = element(how.layout, ("0", "0", "iy", "x0"))
     count = window.kernel[1] * window.channels
     line = f"const {how.dtype.c_name} *line = in0 + {start};"
-    if how.step > 1 and count % _UNROLLED == 0:
-        parts = [_copied(window, how, f"line[i + {i}]", i) for i in range(_UNROLLED)]
-        return [line, *loop("i", count, [*parts, f"k += {_UNROLLED};"], step=_UNROLLED)]
+    if how.step > 1 and not how.centred and count % _UNROLLED == 0:
+        parts = [
+            (f"row[{plus(f'k * {how.step}', i * how.step)}]", f"line[{plus('i', i)}]")
+            for i in range(_UNROLLED)
+        ]
+        body = [*grouped_copies(how.dtype.c_name, parts), f"k += {_UNROLLED};"]
+        return [line, *loop("i", count, body, step=_UNROLLED)]
     return [line, *loop("i", count, [_copied(window, how, "line[i]"), "k++;"])]
 
 
