@@ -42,7 +42,17 @@ void htvm_emulated_fault(const char *format, ...)
     failed = 1;
 }
 
-const char *htvm_emulated_error(void) { return failed ? message : NULL; }
+const char *htvm_emulated_error(void)
+{
+    uint32_t i;
+
+    for (i = 0; i < HTVM_QUEUES; i++) {
+        if (running[i]) {
+            htvm_emulated_fault("queue %u is not waited for at the end of a layer", (unsigned)i);
+        }
+    }
+    return failed ? message : NULL;
+}
 
 uint64_t htvm_emulated_cycles(void) { return now; }
 
@@ -96,11 +106,6 @@ void htvm_emulated_end(void)
     const htvm_scratchpad *memory;
     uint32_t i;
 
-    for (i = 0; i < HTVM_QUEUES; i++) {
-        if (running[i]) {
-            htvm_emulated_fault("queue %u is never waited for", (unsigned)i);
-        }
-    }
     for (memory = memories; memory != NULL; memory = memory->next) {
         for (i = 0; i < HTVM_GUARD_BYTES; i++) {
             if (memory->bytes[-1 - (int)i] != GUARD_BYTE ||

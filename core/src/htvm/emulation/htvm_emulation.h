@@ -109,7 +109,8 @@ void htvm_emulated_wait(uint32_t queue);
 /* Break off with a reason of the target's own. The first reason is kept. */
 void htvm_emulated_fault(const char *format, ...);
 
-/* What a target names in its Runtime: cycles so far, and the first broken rule or NULL. */
+/* What a target names in its Runtime: cycles so far, and the first broken rule or NULL. Asked
+ * between layers, when nothing may be running. */
 uint64_t htvm_emulated_cycles(void);
 const char *htvm_emulated_error(void);
 

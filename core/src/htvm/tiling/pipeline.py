@@ -101,7 +101,7 @@ def pipelined(
         memory: The scratchpad.
         transfer_cycles: Time of a transfer, from its main-memory end.
         queues: Names of the queues.
-        slots: Tiles of each operand held at once: 2 overlaps transfers and jobs, 1 does not.
+        slots: Tiles of each operand held at once: 2 runs transfers beside jobs, 1 never does.
         host_cycles: Host time for each step.
     """
     pipeline = _Pipeline(

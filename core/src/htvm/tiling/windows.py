@@ -91,7 +91,7 @@ class WindowEngine:
             in the scratchpad, where each lies packed.
         transfer_cycles: Time of a transfer, from its main-memory end.
         queues: Names of the queues.
-        slots: 2 overlaps transfers and jobs, 1 does not.
+        slots: 2 runs transfers beside jobs, 1 never does.
         host_cycles: Host time for each step.
     """
 
