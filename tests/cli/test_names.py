@@ -69,7 +69,8 @@ def test_nasty_names(htvm, digits, save, tmp_path, target, alike):
     assert "<script>alert" not in (out / "report.html").read_text(encoding="utf-8")
     compiles(out)
     sources = {name for layer in outcome.document["layers"] for name in layer["source_nodes"]}
-    assert alike or len(sources.intersection(NASTY)) > 4
+    known = [name for name in NASTY if any(source.startswith(name) for source in sources)]
+    assert alike or len(known) > 9
 
 
 @pytest.mark.parametrize("target", ["cpu", "diana"])
