@@ -44,6 +44,9 @@ CODES: Mapping[str, str] = {
     "E147": "There is no stage of this name.",
     "E150": "A new target cannot have this name; the reason is given.",
     "E151": "The folder for a new target is there already; nothing is written over.",
+    "E152": "Reading a folder of images takes Pillow, which is not installed.",
+    "E153": "The folder holds no images that can be read, or the network takes no single image.",
+    "E154": "The calibration data holds the same number everywhere, so it says nothing.",
     "E200": "The network cannot be taken.",
     "E201": "The network is in float. Quantise it first.",
     "E202": "No rule takes this op.",
@@ -52,6 +55,8 @@ CODES: Mapping[str, str] = {
     "E205": "A weight, scale or zero point is NaN, infinite, or out of range.",
     "E206": "A tensor declares more elements than 32-bit addresses reach.",
     "E207": "The file decodes, but its graph is broken: a missing tensor, a cycle, a double name.",
+    "E231": "A layer's sums could reach 2**24, past which float32 no longer holds every whole "
+    "number, so the integer form of ONNX cannot carry it.",
     "E250": "No engine of the target takes a node, or the options forbid those that do.",
     "E301": "Activations, weights, code and stack together exceed the chip's main memory.",
     "E303": "Not even the smallest tile of a layer fits the engine's memories.",

@@ -47,6 +47,21 @@ class VerifyOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CalibrationOptions:
+    """How to bring a network to the target's arithmetic by looking at data.
+
+    Attributes:
+        data: Calibration samples.
+        samples: How many to use at most.
+        seed: Of everything drawn.
+    """
+
+    data: InputSpec
+    samples: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """One run.
 
@@ -59,6 +74,7 @@ class Request:
         pins: Layer name -> engine that must run it.
         strict: Whether the host may not run layers.
         verify: How to verify; None not to.
+        calibration: How to quantise first; None takes the network's numbers as they are.
         upto: Name of the last stage to run; stages after it leave their value None.
     """
 
@@ -70,6 +86,7 @@ class Request:
     pins: Mapping[str, str] = field(default_factory=dict)
     strict: bool = False
     verify: VerifyOptions | None = field(default_factory=VerifyOptions)
+    calibration: CalibrationOptions | None = None
     upto: str = "verify"
 
 

@@ -10,10 +10,11 @@ from typing import TypeVar
 
 from htvm import summaries
 from htvm.codegen.stage import emit
-from htvm.deployment import Deployment, Progress, Request, StageReport
+from htvm.deployment import CalibrationOptions, Deployment, Progress, Request, StageReport
 from htvm.dispatch.stage import dispatch
 from htvm.errors import InternalError, MismatchError, ToolError, UsageError
 from htvm.frontend import integerise, read
+from htvm.frontend.source import Source
 from htvm.host.compiler import find_compiler
 from htvm.host.stage import verify
 from htvm.ir.graph import Graph
@@ -21,6 +22,8 @@ from htvm.memory.stage import plan_memory
 from htvm.partition.stage import match
 from htvm.plugins.blame import blame
 from htvm.plugins.session import Session, open_session
+from htvm.quantize.api import Options, Outcome, as_source, quantize_source
+from htvm.quantize.scheme import scheme_for
 from htvm.rewrite.stage import rewrite
 from htvm.schedule.stage import schedule
 
@@ -58,13 +61,39 @@ def run(request: Request, progress: Progress | None = None) -> Deployment:
     source, read_report = _timed(
         "read", lambda: read(request.path, shapes=request.shapes), summaries.source, progress
     )
+    extra: tuple[StageReport, ...] = ()
+    notes: tuple[str, ...] = ()
+    if request.calibration is not None:
+        outcome, report = _timed(
+            "quantize",
+            partial(_quantize, source, request.calibration, session),
+            summaries.quantised,
+            progress,
+        )
+        source, extra, notes = as_source(outcome, source), (report,), outcome.notes
     start, graph_report = _timed(
         "integerise",
         lambda: _start(request, integerise(source), session),
         summaries.graph,
         progress,
     )
-    return _onward(stages, start, session, (read_report, graph_report), progress)
+    reports = (read_report, *extra, graph_report)
+    return _onward(stages, replace(start, notes=notes), session, reports, progress)
+
+
+def _quantize(source: Source, options: CalibrationOptions, session: Session) -> Outcome:
+    """The network in the arithmetic of the target's engines."""
+    scheme = scheme_for(session.hardware)
+    return quantize_source(
+        source,
+        Options(
+            calibration=options.data,
+            scheme=scheme,
+            format="qdq" if scheme is None else "integer",
+            samples=options.samples,
+            seed=options.seed,
+        ),
+    )
 
 
 def run_graph(graph: Graph, request: Request, progress: Progress | None = None) -> Deployment:

@@ -8,11 +8,17 @@ from htvm.deployment import Deployment
 from htvm.dispatch.plan import ConvertStep
 from htvm.frontend import Source
 from htvm.partition.layers import node_macs
+from htvm.quantize.api import Outcome
 
 
 def source(found: Source) -> str:
     """The file, its format and size."""
     return f"{found.file_name}  {found.format} · {_size(len(found.data))}"
+
+
+def quantised(outcome: Outcome) -> str:
+    """How the network was quantised and what it costs."""
+    return f"{outcome.way} · {outcome.samples} samples · SQNR {outcome.sqnr_db:.1f} dB"
 
 
 def graph(done: Deployment) -> str:
@@ -28,6 +34,8 @@ def rewritten(done: Deployment) -> str:
     """Whether the user's numbers were changed, and how many layers compute them otherwise."""
     count = done.rewritten.changes if done.rewritten else 0
     other = f" · {count} layers in an engine's arithmetic" if count else ""
+    if done.request.calibration is not None:
+        return f"calibrated: the network's numbers were changed{other}"
     return f"exact: no number of the network changes{other}"
 
 

@@ -17,7 +17,16 @@ from htvm.errors import HtvmError, InternalError, UsageError
 
 _COMMANDS = {
     name: f"htvm.cli.commands.{name.replace('-', '_')}"
-    for name in ("deploy", "doctor", "explain", "inspect", "new-target", "targets", "verify")
+    for name in (
+        "deploy",
+        "doctor",
+        "explain",
+        "inspect",
+        "new-target",
+        "quantize",
+        "targets",
+        "verify",
+    )
 }
 _PIPE_CLOSED = 128 + 13
 

@@ -12,7 +12,8 @@ import click
 from htvm.errors import UsageError
 
 if TYPE_CHECKING:
-    from htvm.deployment import Request, VerifyOptions
+    from htvm.deployment import CalibrationOptions, Request, VerifyOptions
+    from htvm.host.inputs import InputSpec
 
 _EXTENT = re.compile("[1-9][0-9]{0,9}")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -111,6 +112,47 @@ inputs = _apply(
 )
 
 
+numerics = click.option(
+    "--numerics",
+    type=click.Choice(["exact", "calibrated"]),
+    default="exact",
+    show_default=True,
+    help="exact never changes a number of the network; calibrated quantises it to the target's "
+    "arithmetic, looking at --calib.",
+)
+
+calibration = _apply(
+    click.option(
+        "--calib",
+        metavar="FILE[:KEY]",
+        help="Calibration samples: .npz or .npy, or a folder of images.",
+    ),
+    click.option(
+        "--calib-layout",
+        type=click.Choice(["nchw", "nhwc"]),
+        help="Axis order of the calibration samples, when it is not the network's.",
+    ),
+    click.option(
+        "--calib-scale",
+        type=float,
+        default=1.0,
+        show_default=True,
+        help="Multiply calibration samples first.",
+    ),
+    click.option(
+        "--calib-offset", type=float, default=0.0, show_default=True, help="Then add this."
+    ),
+    click.option(
+        "--calib-samples",
+        type=click.IntRange(1),
+        help="Use at most this many calibration samples, drawn by the seed.",
+    ),
+    click.option(
+        "--calib-seed", type=int, default=0, show_default=True, help="Of what calibration draws."
+    ),
+)
+
+
 def pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
     """``("a=1", ..)`` as a mapping; the last equals sign splits, so names may hold one."""
     found = {}
@@ -139,6 +181,24 @@ def parse_shapes(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
             )
         shapes[name] = tuple(int(part) for part in parts)
     return shapes
+
+
+def calibration_spec(values: dict[str, Any]) -> InputSpec:
+    """Where the calibration data asked for by :data:`calibration` is."""
+    from htvm.host.inputs import parse_spec
+
+    if not values["calib"]:
+        raise UsageError(
+            "quantising takes calibration data",
+            accepted="--calib FILE[:KEY] with .npz or .npy, or a folder of images",
+            hint="--calib data.npz",
+        )
+    return parse_spec(
+        values["calib"],
+        layout=values["calib_layout"],
+        scale=values["calib_scale"],
+        offset=values["calib_offset"],
+    )
 
 
 def verify_options(values: dict[str, Any], *, required: bool) -> VerifyOptions:
@@ -198,5 +258,25 @@ def request(
         pins=pairs(values["pins"], "--pin"),
         strict=values["strict"],
         verify=verify,
+        calibration=_calibration_options(values),
         upto=upto,
     )
+
+
+def _calibration_options(values: dict[str, Any]) -> CalibrationOptions | None:
+    """What ``--numerics`` asks for; calibration data without it would go unused."""
+    from htvm.deployment import CalibrationOptions
+
+    if values.get("numerics", "exact") == "calibrated":
+        return CalibrationOptions(
+            data=calibration_spec(values),
+            samples=values["calib_samples"],
+            seed=values["calib_seed"],
+        )
+    if values.get("calib"):
+        raise UsageError(
+            "calibration data is of use only to --numerics calibrated",
+            seen="--calib with --numerics exact",
+            hint="--numerics calibrated --calib ...",
+        )
+    return None

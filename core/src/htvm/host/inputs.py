@@ -84,6 +84,22 @@ def load_inputs(spec: InputSpec, graph: Graph) -> InputSet:
         UsageError: The file cannot be read, lacks an array, or an array does not suit its input.
     """
     stored = _read(Path(spec.path))
+    arrays, samples = _matched(spec, stored, graph)
+    return InputSet(arrays=arrays, labels=_labels(stored, samples, spec), samples=samples)
+
+
+def load_arrays(spec: InputSpec, graph: Graph) -> dict[str, Array]:
+    """As :func:`load_inputs`, without looking for labels.
+
+    Raises:
+        UsageError: The file cannot be read, lacks an array, or an array does not suit its input.
+    """
+    return _matched(spec, _read(Path(spec.path)), graph)[0]
+
+
+def _matched(
+    spec: InputSpec, stored: Mapping[str, Array], graph: Graph
+) -> tuple[dict[str, Array], int]:
     names = _choose(spec, stored, graph)
     placed = {name: _arrange(stored[key], name, graph, spec) for name, key in names.items()}
     counts = {name: len(array) for name, array in placed.items()}
@@ -96,7 +112,7 @@ def load_inputs(spec: InputSpec, graph: Graph) -> InputSet:
             accepted="one or more samples, as many for each input",
         )
     arrays = {name: _numbers(array, graph.tensors[name], spec) for name, array in placed.items()}
-    return InputSet(arrays=arrays, labels=_labels(stored, samples, spec), samples=samples)
+    return arrays, samples
 
 
 def _read(file: Path) -> dict[str, Array]:

@@ -18,6 +18,7 @@ from htvm.quantize.rounding import Doubles, Range, compensated, nearest
 from htvm.quantize.scales import Choice
 from htvm.quantize.scheme import EXACT_IN_FLOAT, Scheme
 
+
 @dataclass(frozen=True, kw_only=True)
 class Method:
     """How weights are rounded.
@@ -71,9 +72,7 @@ def calibrate(network: FloatNetwork, data: Mapping[str, Floats], plan: Plan) -> 
             steps[layer.name] = _step(layer, plan, plan.choice.shifts[layer.name])
         wanted[layer.output] = apply(layer, *(wanted[name] for name in layer.inputs))
         operands = [seen[name] for name in layer.inputs]
-        seen[layer.output] = run_layer(
-            made, steps.get(layer.name), scales[layer.output], *operands
-        )
+        seen[layer.output] = run_layer(made, steps.get(layer.name), scales[layer.output], *operands)
         layers.append(made)
         for name in layer.inputs:
             if last[name] == layer.name:

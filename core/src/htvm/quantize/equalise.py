@@ -103,8 +103,8 @@ def _keeps_channels(op: Op, network: FloatNetwork, layer: Node) -> bool:
 
 def _inputs(op: Linear) -> int:
     if isinstance(op, Conv):
-        return op.weights.shape[1] * op.groups
-    return op.weights.shape[1]
+        return int(op.weights.shape[1]) * op.groups
+    return int(op.weights.shape[1])
 
 
 def _by_output(weights: Floats) -> Floats:
@@ -140,7 +140,7 @@ def _counts(
     ranges: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     """Channels that do something; the others must not set anyone's scale."""
-    return ranges > ranges.max() * _NOTHING
+    return np.asarray(ranges > ranges.max() * _NOTHING)
 
 
 def _divided(op: Linear, factor: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Linear:

@@ -49,12 +49,8 @@ def apply(layer: Node, *operands: Floats) -> Floats:
     kernel = _KERNELS.get(type(layer.op))
     if kernel is None:
         raise InternalError(f"no kernel for {type(layer.op).__name__} of layer {layer.name}")
-    return kernel(layer.op, *operands)
-
-
-def moved(op: Op, *operands: Floats) -> Floats:
-    """Run an op that moves or picks elements, or clips them."""
-    return _KERNELS[type(op)](op, *operands)
+    result: Floats = kernel(layer.op, *operands)
+    return result
 
 
 def bounded(x: Floats, lo: float, hi: float) -> Floats:

@@ -64,7 +64,7 @@ def run_layer(layer: Node, step: Step | None, scale: float, *operands: Floats) -
     op = layer.op
     if isinstance(op, Clip):
         lo, hi = clip_bounds(op, scale)
-        return np.clip(operands[0], np.float32(lo), np.float32(hi))
+        return np.asarray(np.clip(operands[0], np.float32(lo), np.float32(hi)))
     if not isinstance(op, Sum):
         return apply(layer, *operands)
     assert step is not None
@@ -88,7 +88,7 @@ def stepped(acc: Floats, step: Step) -> Floats:
     if step.mul != 1 or step.add:
         acc = acc * np.float32(step.mul) + np.float32(step.add)
     floored = np.floor(acc * np.float32(2.0**-step.shift))
-    return np.clip(floored, np.float32(step.lo), np.float32(step.hi))
+    return np.asarray(np.clip(floored, np.float32(step.lo), np.float32(step.hi)))
 
 
 def clip_bounds(op: Clip, scale: float) -> tuple[int, int]:

@@ -80,9 +80,10 @@ def _windows(x: Floats, op: Conv) -> npt.NDArray[np.float32]:
     rows, cols = op.weights.shape[2:]
     reach = ((rows - 1) * op.dilation[0] + 1, (cols - 1) * op.dilation[1] + 1)
     image = padded(x, op.pad)
+    view: npt.NDArray[np.float32]
     view = np.lib.stride_tricks.sliding_window_view(image, reach, axis=(2, 3))
     view = view[:, :, :: op.stride[0], :: op.stride[1], :: op.dilation[0], :: op.dilation[1]]
-    return view.transpose(0, 1, 4, 5, 2, 3)
+    return np.transpose(view, (0, 1, 4, 5, 2, 3))
 
 
 def _product(op: Conv, w: Floats, x: Floats) -> Floats:
@@ -90,7 +91,8 @@ def _product(op: Conv, w: Floats, x: Floats) -> Floats:
     samples, _, _, _, height, width = windows.shape
     grouped = windows.reshape(samples, op.groups, -1, height * width)
     kernels = w.reshape(op.groups, w.shape[0] // op.groups, -1)
-    return np.matmul(kernels, grouped).reshape(samples, -1, height, width)
+    product: Floats = np.matmul(kernels, grouped)
+    return product.reshape(samples, -1, height, width)
 
 
 def _depthwise(op: Conv, x: Floats, w: Floats) -> Floats:
@@ -119,4 +121,5 @@ def _pool_windows(
     """A view ``(N, C, OH, OW, kh, kw)`` moved to ``(N, C, kh, kw, OH, OW)``."""
     image = padded(x, pad, value)
     view = np.lib.stride_tricks.sliding_window_view(image, kernel, axis=(2, 3))
-    return view[:, :, :: stride[0], :: stride[1]].transpose(0, 1, 4, 5, 2, 3)
+    strided: npt.NDArray[np.float32] = view[:, :, :: stride[0], :: stride[1]]
+    return np.transpose(strided, (0, 1, 4, 5, 2, 3))

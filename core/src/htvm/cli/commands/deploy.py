@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 )
 @click.option("--verify/--no-verify", default=True, help="Prove the C on this machine.")
 @options.inputs
+@options.numerics
+@options.calibration
 @options.as_json
 def command(as_json: bool, verify: bool, output: Path | None, **values: Any) -> None:
     """Turn the network in MODEL into a C project for a target, verified on this machine."""

@@ -15,7 +15,7 @@ from htvm.frontend.onnx.load import load
 from htvm.frontend.onnx.model import Model
 from htvm.frontend.onnx.quantisers import operand_grid
 from htvm.frontend.onnx.realise import Label, label
-from htvm.frontend.onnx.shaping import as_stored, moved
+from htvm.frontend.onnx.shaping import as_stored, moved, reshape
 from htvm.frontend.onnx.values import Known, Stored, Value
 from htvm.frontend.onnx.walk import name_output, walk
 from htvm.frontend.onnx.window import window
@@ -183,7 +183,7 @@ def _scaled(call: Call) -> Value:
     one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
     if kind == "Sub":
         return _affine(call, one, -values)
-    return _affine(call, values if kind == "Mul" else 1 / values, zero)
+    return _affine(call, values if kind == "Mul" else np.float32(1) / values, zero)
 
 
 def _batch_norm(call: Call) -> Value:
@@ -257,7 +257,7 @@ def _reduce_mean(call: Call) -> Value:
         return _made(call, op, image, (*image.shape[:2], 1, 1))
     name = Label(node=f"{call.name}_mean", output=f"{call.output}_mean", sources=(call.name,))
     pooled = moved(call, image, op, (*image.shape[:2], 1, 1), name)
-    return moving.reshape(call, pooled, image.shape[:2])
+    return reshape(call, pooled, image.shape[:2])
 
 
 def _quantize(call: Call) -> Value:

@@ -1,0 +1,86 @@
+"""``htvm quantize``: from a network of real numbers to an integer ONNX file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from htvm.cli import console, options
+from htvm.errors import UsageError
+
+if TYPE_CHECKING:
+    from htvm.quantize.api import Options, Outcome
+
+
+@click.command("quantize")
+@options.network
+@click.option("-t", "--target", help="Target whose arithmetic to quantise to; any CPU if left out.")
+@options.calibration
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="ONNX file to write."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["integer", "qdq"]),
+    help="integer for engines that shift and floor; qdq for QuantizeLinear and DequantizeLinear. "
+    "Default: what the target needs.",
+)
+@options.as_json
+def command(as_json: bool, output: Path, **values: Any) -> None:
+    """Quantise the network in MODEL, looking at calibration data, and write it as ONNX."""
+    from htvm.frontend import read
+    from htvm.quantize.api import quantize_source
+
+    source = read(values["model"], shapes=options.parse_shapes(values["shapes"]))
+    outcome = quantize_source(source, _options(values), progress=console.print_line)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_bytes(outcome.data)
+    except OSError as error:
+        raise UsageError(f"cannot write {output}", code="E145", seen=str(error)) from error
+    if as_json:
+        console.print_json(_document(outcome, output))
+    _show(outcome, output)
+
+
+def _options(values: dict[str, Any]) -> Options:
+    from htvm.quantize.api import Options
+    from htvm.quantize.scheme import scheme_for
+
+    scheme = None
+    if values["target"]:
+        from htvm.plugins.session import open_session
+
+        scheme = scheme_for(open_session(values["target"], settings={}).hardware)
+    return Options(
+        calibration=options.calibration_spec(values),
+        scheme=scheme,
+        format=values["form"] or ("qdq" if scheme is None else "integer"),
+        samples=values["calib_samples"],
+        seed=values["calib_seed"],
+    )
+
+
+def _document(outcome: Outcome, output: Path) -> dict[str, object]:
+    return {
+        "output": str(output),
+        "format": outcome.format,
+        "input_scale": dict(outcome.input_scale),
+        "output_scale": outcome.output_scale,
+        "calibration_samples": outcome.samples,
+        "sqnr_db": outcome.sqnr_db,
+        "method": outcome.way,
+        "notes": list(outcome.notes),
+    }
+
+
+def _show(outcome: Outcome, output: Path) -> None:
+    console.print_stage("quantize", f"{outcome.way}: {outcome.sqnr_db:.1f} dB at the output")
+    for name, scale in outcome.input_scale.items():
+        console.print_line(f"input {name}: 1 stands for {scale:.9g}")
+    console.print_line(f"output: 1 stands for {outcome.output_scale:.9g}    {output}")
+    for note in outcome.notes:
+        console.print_note(note)

@@ -1,0 +1,149 @@
+"""From a float network and calibration data to a quantised network, the best of several ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from htvm.quantize.calibrate import Method, Plan, calibrate
+from htvm.quantize.calibration import Calibration
+from htvm.quantize.equalise import equalise, links
+from htvm.quantize.execute import output
+from htvm.quantize.integer import IntegerNetwork, logits
+from htvm.quantize.network import FloatNetwork, Floats
+from htvm.quantize.scales import choose_scales
+from htvm.quantize.scheme import Scheme
+from htvm.quantize.statistics import Statistics, gather
+
+Progress = Callable[[str], None]
+
+_EQUALISED: tuple[float | None, ...] = (None, 0.0, 1.0)
+"""No equalisation, that of weights, that of weights and activations."""
+_METHODS = (Method(refit=False), Method(ridge=0.3), Method(ridge=3.0))
+_HELD_OUT = 3
+"""One sample in this many is kept back to compare ways by."""
+_ENOUGH = 12
+"""Samples below which nothing is kept back."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Quantised:
+    """What came out.
+
+    Attributes:
+        integers: The integer network.
+        way: How it was made.
+        sqnr_db: Power of the float network's output over that of the error, on calibration data.
+    """
+
+    integers: IntegerNetwork
+    way: str
+    sqnr_db: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Start:
+    """A float network, equalised or not, and the data it is calibrated with."""
+
+    label: str
+    network: FloatNetwork
+    data: Mapping[str, Floats]
+    statistics: Statistics
+
+
+def quantise(
+    network: FloatNetwork,
+    calibration: Calibration,
+    scheme: Scheme,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Quantised:
+    """Quantise to an engine's arithmetic.
+
+    Several ways are tried on two thirds of the data and compared on the rest; the best is then
+    taken with all of it.
+
+    Args:
+        network: The float network.
+        calibration: Inputs of the kind the network will see.
+        scheme: The arithmetic.
+        seed: Of what is drawn from the data.
+        progress: Called with a line for people as the work goes on.
+
+    Raises:
+        UnsupportedModelError: A layer cannot be held in the arithmetic (E231).
+    """
+    say = progress or (lambda _: None)
+    order = np.random.default_rng(seed).permutation(calibration.samples)
+    tried, judged = _split(calibration, order)
+    wanted = output(network, judged)
+    best: tuple[float, float | None, Method] | None = None
+    for strength in _strengths(network):
+        start = _started(network, tried, strength, seed)
+        for method in _METHODS:
+            made = _made(start, scheme, method)
+            loss = _loss(logits(made, judged), wanted)
+            say(f"{start.label}, {_named(method)}: {_decibels(wanted, loss):.1f} dB")
+            if best is None or loss < best[0]:
+                best = loss, strength, method
+    assert best is not None
+    _, strength, method = best
+    start = _started(network, calibration.arrays, strength, seed)
+    integers = _made(start, scheme, method)
+    loss = _loss(logits(integers, calibration.arrays), start.statistics.output)
+    return Quantised(
+        integers=integers,
+        way=f"{start.label}, {_named(method)}",
+        sqnr_db=_decibels(start.statistics.output, loss),
+    )
+
+
+def _split(
+    calibration: Calibration, order: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> tuple[Mapping[str, Floats], Mapping[str, Floats]]:
+    if calibration.samples < _ENOUGH:
+        return calibration.arrays, calibration.arrays
+    kept = len(order) // _HELD_OUT
+    parts = (np.sort(order[kept:]), np.sort(order[:kept]))
+    first, second = (
+        {name: array[part] for name, array in calibration.arrays.items()} for part in parts
+    )
+    return first, second
+
+
+def _strengths(network: FloatNetwork) -> Iterator[float | None]:
+    yield from _EQUALISED if links(network) else _EQUALISED[:1]
+
+
+def _started(
+    network: FloatNetwork, data: Mapping[str, Floats], strength: float | None, seed: int
+) -> _Start:
+    statistics = gather(network, data, seed)
+    if strength is None:
+        return _Start(label="as given", network=network, data=data, statistics=statistics)
+    equal = equalise(network, statistics.channels, activations=strength)
+    label = "layers equalised" + (" with activations" if strength else "")
+    return _Start(label=label, network=equal, data=data, statistics=gather(equal, data, seed))
+
+
+def _made(start: _Start, scheme: Scheme, method: Method) -> IntegerNetwork:
+    choice = choose_scales(start.network, start.statistics, scheme)
+    plan = Plan(choice=choice, scheme=scheme, method=method)
+    return calibrate(start.network, start.data, plan)
+
+
+def _loss(given: Floats, wanted: Floats) -> float:
+    return float(np.mean((given - wanted) ** 2, dtype=np.float64))
+
+
+def _decibels(wanted: Floats, loss: float) -> float:
+    return float(10 * np.log10(max(float(wanted.var()), 1e-30) / max(loss, 1e-30)))
+
+
+def _named(method: Method) -> str:
+    if not method.refit:
+        return "weights rounded by their outputs"
+    return f"weights refitted ({method.ridge:g}) and rounded by their outputs"
