@@ -132,7 +132,9 @@ def test_pins_that_make_no_sense(htvm, tmp_path, pin, exit_code, code):
 
 def test_pin_that_holds(htvm):
     outcome = htvm("explain", DIGITS, "-t", "diana", "--pin", "stem=cpu", "--json")
-    assert outcome.document["layers"][0]["engine"] == "cpu"
+    first, *others = outcome.document["layers"]
+    assert (first["engine"], first["reason"]) == ("cpu", "put on cpu by --pin stem=cpu")
+    assert not any("--pin" in layer["reason"] for layer in others)
 
 
 def test_strict_names_the_layer_that_needs_the_host(htvm, tmp_path):

@@ -230,8 +230,19 @@ def _specific(run: Deployment, step: Step) -> dict[str, object]:
             )
             for other in others
         ],
-        "reason": reason(replace(step, alternatives=others)),
+        "reason": _wish(run, step) or reason(replace(step, alternatives=others)),
     }
+
+
+def _wish(run: Deployment, step: LayerStep) -> str:
+    """The option by which the user put the layer where it is; empty if none did."""
+    names = {step.name, *(name for node in step.layer.nodes for name in (node.name, *node.source))}
+    wishes = (
+        f"--pin {name}={engine}"
+        for name, engine in run.request.pins.items()
+        if name in names and engine == step.engine
+    )
+    return next((f"put on {step.engine} by {wish}" for wish in wishes), "")
 
 
 def _rewriting(run: Deployment, step: LayerStep) -> tuple[tuple[str, ...], tuple[Alternative, ...]]:
