@@ -13,7 +13,7 @@ from htvm.plugins.switches import disabled_names, normal
 GROUP = "htvm.targets"
 
 _LARGEST_TABLE = 1 << 20
-_MOST_TARGETS = 100
+_MOST_TARGETS = 50
 _LONGEST_NAME = 64
 _LONGEST_ENTRY = 300
 
@@ -83,9 +83,10 @@ def _announced(package: Distribution) -> Iterator[TargetInfo]:
         points = tuple(package.entry_points.select(group=GROUP))
     except Exception:  # whatever a damaged installation makes the standard library raise
         return
-    yield from (_info(point, headers) for point in points[:_MOST_TARGETS])
     if len(points) > _MOST_TARGETS:
-        yield _refused(headers, f"it announces {len(points):,} targets; {_MOST_TARGETS} are read")
+        yield _refused(headers, f"it announces {len(points):,} targets, more than {_MOST_TARGETS}")
+        return
+    yield from (_info(point, headers) for point in points)
 
 
 def _info(point: EntryPoint, headers: Headers) -> TargetInfo:

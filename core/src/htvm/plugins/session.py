@@ -26,6 +26,7 @@ from htvm.target.hardware import Hardware
 from htvm.target.layer import Cost, Layer, Offers, Tiling
 from htvm.target.pattern import Pattern
 from htvm.target.program import Program
+from htvm.target.runner import Runner
 from htvm.target.source import Constant, LayerCode, Runtime
 
 Result = TypeVar("Result")
@@ -118,6 +119,10 @@ class Session:
     def runtimes(self) -> tuple[Runtime, ...]:
         """Headers, emulation and device sources of every plug-in that has some."""
         return tuple(self._all("htvm_runtime", Runtime, hardware=self.hardware))
+
+    def runner(self) -> Runner | None:
+        """The simulator or board golden tests run on; None where there is none."""
+        return self._first("htvm_runner", Runner, hardware=self.hardware)
 
     def checks(self) -> tuple[Check, ...]:
         """What the target's ``htvm doctor`` finds."""
