@@ -38,6 +38,7 @@ from htvm.target.pattern import (
     Template,
 )
 from htvm.target.program import Buffer, Launch, Program, Span, Step, Tile, Transfer, Wait
+from htvm.target.runner import Runner
 from htvm.target.source import Constant, LayerCode, Runtime
 from htvm.target.toml import load_hardware
 from htvm.target.window import Reach, Window, window, window_constraint
@@ -96,6 +97,7 @@ __all__ = [
     "Ranges",
     "Reach",
     "Rejection",
+    "Runner",
     "Runtime",
     "Span",
     "Step",

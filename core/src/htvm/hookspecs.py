@@ -17,6 +17,7 @@ from htvm.target.hardware import Hardware
 from htvm.target.layer import Cost, Layer, Offers, Tiling
 from htvm.target.pattern import Pattern
 from htvm.target.program import Program
+from htvm.target.runner import Runner
 from htvm.target.source import Constant, LayerCode, Runtime
 
 PROJECT = "htvm"
@@ -91,6 +92,11 @@ def htvm_emit(
 @hookspec
 def htvm_runtime(hardware: Hardware) -> Runtime | None:
     """Headers, emulation and device sources the generated code needs. All results count."""
+
+
+@hookspec(firstresult=True)
+def htvm_runner(hardware: Hardware) -> Runner | None:
+    """The simulator or board that ``htvm target test`` runs golden tests on. First result."""
 
 
 @hookspec

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from htvm.ir.graph import Graph
 from htvm.ir.ops import Op
 from htvm.target.hardware import Hardware
 from htvm.target.layer import Layer
@@ -60,6 +61,9 @@ class Pattern:
         root: Template of the last node.
         constraints: All must hold; the first that does not is the reason given.
         description: One line for the supported-ops page.
+        accepts: Gives networks of one layer that the pattern takes, for ``htvm target test``, which
+            otherwise draws them from the template.
+        rejects: Gives networks of one layer that it turns down.
     """
 
     name: str
@@ -67,6 +71,8 @@ class Pattern:
     root: Template
     constraints: tuple[Constraint, ...] = ()
     description: str = ""
+    accepts: Callable[[], Iterable[Graph]] | None = None
+    rejects: Callable[[], Iterable[Graph]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
