@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader
 
-from htvm.report.model import Layer, Report
+from htvm.report.model import Buffer, Layer, Report
 
 _WIDTH = 1000.0
 _PALETTE = ("#3567b0", "#b4632a", "#5b8c3e", "#7d5ba6", "#b03a5b", "#2f8f8f")
@@ -104,11 +104,19 @@ def arena_figure(report: Report) -> Figure:
             colour=_PALETTE[number % len(_PALETTE)],
             title=f"{buffer.name}: {kib(buffer.size_bytes)} at {buffer.offset_bytes:,}, "
             f"steps {buffer.first_step} to {buffer.last_step}",
+            label=_fitting(buffer, _WIDTH / steps, height / top),
         )
         for number, buffer in enumerate(report.arena)
     )
     ticks = (Tick(x=4, y=22, text=kib(top)), Tick(x=4, y=height + 6, text="0"))
     return Figure(height=height + 20, marks=marks, ticks=ticks)
+
+
+def _fitting(buffer: Buffer, step_width: float, byte_height: float) -> str:
+    """The buffer's name if there is room for it in its rectangle."""
+    width = (buffer.last_step - buffer.first_step + 1) * step_width
+    roomy = width > 7 * len(buffer.name) + 10 and buffer.size_bytes * byte_height > 20
+    return buffer.name if roomy else ""
 
 
 def verdict_text(report: Report) -> str:
@@ -158,12 +166,16 @@ def render_html(report: Report) -> str:
         for engine in colours
     }
 
+    converting = sum(layer.cycles.total for layer in report.layers if layer.kind == "conversion")
+
     def share(layer: Layer) -> str:
         return f"{100 * layer.cycles.total / longest:.1f}"
 
     return environment.get_template("report.html.j2").render(
         report=report,
         colours=colours,
+        conversion_colour=_CONVERSION_COLOUR,
+        conversion_share=f"{100 * converting / total:.1f} %" if converting else "",
         engine_share={engine: f"{100 * part:.1f} % of the time" for engine, part in shares.items()},
         figures=_figures(report),
         timeline=timeline(report, colours),
