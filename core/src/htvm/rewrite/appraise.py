@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from htvm.dispatch.plan import Dispatch
 from htvm.dispatch.search import constant_bytes
@@ -101,6 +102,14 @@ class Appraiser:
 
 def _constants(plan: Dispatch) -> int:
     return sum(constant_bytes(step.layer, step.tiling) for step in plan.layers)
+
+
+def cycles(graph: Graph, session: Session) -> float:
+    """Cycles of a whole network; infinite if some of it has no engine."""
+    try:
+        return dispatch(match(graph, session), session).cycles
+    except UnsupportedModelError:
+        return inf
 
 
 def together(graph: Graph, gains: Sequence[Gain]) -> Graph:

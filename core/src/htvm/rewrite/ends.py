@@ -126,8 +126,9 @@ def _slopes(op: Op, channels: int) -> Floats | None:
 
 def new_ends(end: End, contract: Contract) -> NewEnd | Misfit:
     """An end in a contract's arithmetic, with as little as possible left to the host."""
-    clips = contract.clips or (end.output.dtype.bounds,)
-    wide = [clip for clip in clips if clip[0] <= end.clip[0] and end.clip[1] <= clip[1]]
+    type_ = end.output.dtype.bounds
+    clips = [clip for clip in contract.clips or (type_,) if _holds(type_, clip)]
+    wide = [clip for clip in clips if _holds(clip, end.clip)]
     if not wide or "shift" not in contract.modes:
         return Misfit(text=f"results of {end.clip[0]}..{end.clip[1]} fit no clip of the engine")
     clip = min(wide, key=lambda span: span[1] - span[0])
@@ -149,6 +150,10 @@ def new_ends(end: End, contract: Contract) -> NewEnd | Misfit:
     )
     arms = tuple(_arm(shift, clip, end) for shift in pair)
     return NewEnd(arms=arms, clip=end.clip, text=text)
+
+
+def _holds(outer: Range, inner: Range) -> bool:
+    return outer[0] <= inner[0] and inner[1] <= outer[1]
 
 
 def _arm(shift: Shift, clip: Range, end: End) -> ShiftRequant:

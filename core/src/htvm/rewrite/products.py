@@ -41,6 +41,8 @@ def product_changes(graph: Graph, node: Node, contract: Contract) -> Iterator[Pr
     if reach.overflow:
         yield Misfit(text=f"the accumulator can wrap: {reach.overflow}")
         return
+    if contract.raw:
+        yield from _accumulating(graph, node, contract)
     axis = 1 if isinstance(node.op, ops.Conv2d) else len(graph.tensors[node.output].shape) - 1
     for end in ends(graph, node.output, reach, axis):
         product = _without_zero_points(graph, node, contract)
@@ -49,6 +51,20 @@ def product_changes(graph: Graph, node: Node, contract: Contract) -> Iterator[Pr
             return
         new = new_ends(end, contract)
         yield new if isinstance(new, Misfit) else _change(graph, node, end, new, product)
+
+
+def _accumulating(graph: Graph, node: Node, contract: Contract) -> Iterator[Proposal]:
+    """The product alone, requantised elsewhere, if that takes changing it."""
+    product = _without_zero_points(graph, node, contract)
+    if isinstance(product, Misfit):
+        yield product
+    elif product.node is not node:
+        yield Change(
+            removed=frozenset({node.name}),
+            nodes=(*product.before, product.node),
+            tensors=product.tensors,
+            text=f"{product.text}; the accumulator is requantised on the host",
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,7 +103,8 @@ def _without_zero_points(graph: Graph, node: Node, contract: Contract) -> _Produ
     zero, weight_zero = op.input_zero_point, op.weight_zero_point
     weights = graph.tensors[node.inputs[1]]
     known = weights.dtype in contract.weight_types
-    if known and (contract.zero_points or (not zero and not weight_zero)):
+    taken = contract.zero_points or (not weight_zero and (not zero or contract.pad_value == "any"))
+    if known and taken:
         return _Product(node=node)
     matrix = np.asarray(weights.value).astype(np.int64) - weight_zero
     least, most = contract.weight_range

@@ -153,11 +153,10 @@ def _ways(
         return
     limits = sorted(2 ** (abs(bits) - (bits < 0)) - 1 for bits in contract.multiplier_bits)
     for limit in limits:
-        for shift in range(most, least - 1, -1):
-            mul = np.rint(slopes * 2.0**shift)
-            if np.all(mul <= limit) and np.any(2 * mul > limit):
-                for near in (0, 1, -1):
-                    yield np.maximum(mul.astype(np.int64) + near, 1), shift
+        fine = [n for n in range(least, most + 1) if np.all(np.rint(slopes * 2.0**n) <= limit)]
+        if fine:
+            mul = np.rint(slopes * 2.0 ** fine[-1]).astype(np.int64)
+            yield from ((np.maximum(mul + near, 1), fine[-1]) for near in (0, 1, -1))
 
 
 def _joined(ways: list[_Try], choice: Ints) -> Shift:

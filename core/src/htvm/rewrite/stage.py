@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from htvm.ir import ops
+from htvm.ir.dtype import DType
 from htvm.ir.graph import Graph, Node
 from htvm.partition.stage import match
 from htvm.plugins.session import Session
-from htvm.rewrite.appraise import HOST, Appraiser, Gain, together
+from htvm.rewrite.appraise import HOST, Appraiser, Gain, cycles, together
 from htvm.rewrite.edits import Change, Rewritten
 from htvm.rewrite.movement import requantise_early
 from htvm.rewrite.products import kind_of, product_changes
 from htvm.rewrite.ranges import with_bounds
 from htvm.rewrite.rounding import Misfit
+from htvm.rewrite.storage import OTHER, stored_as
 from htvm.rewrite.sums import sum_at, sum_changes
 from htvm.target.contract import Contract
 from htvm.target.hardware import Hardware
@@ -37,6 +39,31 @@ def rewrite(graph: Graph, session: Session) -> Rewritten:
     offers = _offers(session.hardware)
     if not offers:
         return Rewritten(graph=graph)
+    found = _rewritten(graph, offers, session)
+    wanted = _storage(graph, offers)
+    if wanted is None:
+        return found
+    other = _rewritten(stored_as(graph, wanted), offers, session)
+    return min((found, other), key=lambda way: cycles(way.graph, session))
+
+
+def _storage(graph: Graph, offers: Mapping[str, tuple[Contract, ...]]) -> DType | None:
+    """The 8-bit type engines want the operands of products in, if they have the other."""
+    read = {
+        graph.tensors[node.inputs[0]].dtype for node in graph.nodes if kind_of(graph, node) != ""
+    }
+    for contracts in offers.values():
+        for contract in contracts:
+            for dtype in read:
+                other = OTHER.get(dtype)
+                if dtype not in contract.input_types and other in contract.input_types:
+                    return other
+    return None
+
+
+def _rewritten(
+    graph: Graph, offers: Mapping[str, tuple[Contract, ...]], session: Session
+) -> Rewritten:
     graph = with_bounds(graph)
     appraiser = Appraiser(graph, session)
     found = _Findings()
