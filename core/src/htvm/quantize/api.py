@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
 from htvm.errors import UsageError
 from htvm.frontend.source import Source
 from htvm.host.inputs import InputSpec
-from htvm.quantize.calibration import load_calibration
+from htvm.quantize.asymmetric import from_integers, quantise_qdq, sqnr_db
+from htvm.quantize.calibration import Calibration, load_calibration
+from htvm.quantize.integer import ties
+from htvm.quantize.network import FloatNetwork
 from htvm.quantize.quantise import Progress, quantise
 from htvm.quantize.scheme import Scheme
 from htvm.quantize.source.read import float_network
@@ -82,35 +85,85 @@ def quantize_source(source: Source, options: Options, progress: Progress | None 
         UsageError: The file or the calibration data cannot be used.
         UnsupportedModelError: The network cannot be taken, or not in this arithmetic.
     """
-    from htvm.quantize.write.integer import integer_model
-
     network = float_network(source)
     data = load_calibration(
         options.calibration, network, samples=options.samples, seed=options.seed
     )
-    scheme = options.scheme
-    if scheme is None or options.format == "qdq":
-        raise UsageError("only the integer form can be written", code="E155")
-    made = quantise(network, data, scheme, seed=options.seed, progress=progress)
     properties = {
         "quantized_by": f"htvm {version('htvm-core')}",
-        "quantized_for": scheme.engine,
-        "source": source.path.name,
+        "source": source.file_name,
         "source_sha256": source.sha256,
         "calibration": f"{data.samples} samples of {options.calibration.text}",
         "seed": str(options.seed),
     }
     if network.notes:
         properties["notes"] = "; ".join(network.notes)
+    job = _Job(network=network, data=data, options=options, properties=properties)
+    made = _common(job) if options.scheme is None else _limited(job, options.scheme, progress)
+    return replace(made, notes=(*network.notes, *data.warnings, *made.notes))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Job:
+    network: FloatNetwork
+    data: Calibration
+    options: Options
+    properties: Mapping[str, str]
+
+
+def _limited(job: _Job, scheme: Scheme, progress: Progress | None) -> Outcome:
+    """In the arithmetic of an engine."""
+    from htvm.quantize.write.integer import integer_model
+    from htvm.quantize.write.qdq import qdq_model
+
+    seed, form = job.options.seed, job.options.format
+    made = quantise(job.network, job.data, scheme, seed=seed, progress=progress)
+    properties = {**job.properties, "quantized_for": scheme.engine}
+    notes: tuple[str, ...] = ()
+    if form == "integer":
+        model = integer_model(made.integers, properties)
+    else:
+        model = qdq_model(from_integers(made.integers), properties)
+        elements, changed = ties(made.integers, job.data.arrays)
+        notes = (
+            f"QDQ rounds halves to even, {scheme.engine} rounds them up: {changed / elements:.2%} "
+            "of the elements computed on the calibration data differ by 1; the integer form is "
+            "exact",
+        )
     return Outcome(
-        model=integer_model(made.integers, properties),
-        format="integer",
-        input_scale={name: made.integers.scales[name] for name in network.inputs},
+        model=model,
+        format=form,
+        input_scale={name: made.integers.scales[name] for name in job.network.inputs},
         output_scale=made.integers.output_scale,
-        samples=data.samples,
+        samples=job.data.samples,
         sqnr_db=made.sqnr_db,
         way=made.way,
-        notes=(*network.notes, *data.warnings),
+        notes=notes,
+    )
+
+
+def _common(job: _Job) -> Outcome:
+    """In the arithmetic any processor has."""
+    from htvm.quantize.write.qdq import qdq_model
+
+    if job.options.format == "integer":
+        raise UsageError(
+            "the integer form is for an engine that shifts and floors",
+            seen="--format integer without such an engine",
+            accepted="--format qdq, or a target with one",
+            hint="--target diana",
+        )
+    network, arrays = job.network, job.data.arrays
+    made = quantise_qdq(network, arrays, seed=job.options.seed)
+    return Outcome(
+        model=qdq_model(made, job.properties),
+        format="qdq",
+        input_scale={name: made.grids[name].scale for name in network.inputs},
+        output_scale=made.grids[network.output].scale,
+        samples=job.data.samples,
+        sqnr_db=sqnr_db(network, made, arrays),
+        way="scales by channel, weights rounded by their outputs",
+        notes=(),
     )
 
 

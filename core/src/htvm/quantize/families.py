@@ -28,6 +28,23 @@ class Family:
 
 def families(network: FloatNetwork) -> tuple[Family, ...]:
     """All families, in the order of their first tensors."""
+    adds = [layer for layer in network.layers if isinstance(layer.op, Add)]
+    return tuple(
+        Family(
+            members=members,
+            adds=tuple(layer.name for layer in adds if layer.output in members),
+        )
+        for members in tied(network, adds=True)
+    )
+
+
+def tied(network: FloatNetwork, *, adds: bool) -> tuple[tuple[str, ...], ...]:
+    """Groups of tensors that need one scale, in the order of their first tensors.
+
+    Args:
+        network: The network.
+        adds: Whether a sum of two tensors ties them to its result.
+    """
     roots = {name: name for name in _tensors(network)}
 
     def root(name: str) -> str:
@@ -36,20 +53,13 @@ def families(network: FloatNetwork) -> tuple[Family, ...]:
         return name
 
     for layer in network.layers:
-        tied = (*layer.inputs, layer.output) if _ties(layer.op) else ()
-        for name in tied[1:]:
-            roots[root(name)] = root(tied[0])
+        if _ties(layer.op) and (adds or not isinstance(layer.op, Add)):
+            for name in (*layer.inputs[1:], layer.output):
+                roots[root(name)] = root(layer.inputs[0])
     grouped: dict[str, list[str]] = {}
     for name in _tensors(network):
         grouped.setdefault(root(name), []).append(name)
-    adds = [layer for layer in network.layers if isinstance(layer.op, Add)]
-    return tuple(
-        Family(
-            members=tuple(members),
-            adds=tuple(layer.name for layer in adds if layer.output in members),
-        )
-        for members in grouped.values()
-    )
+    return tuple(tuple(members) for members in grouped.values())
 
 
 def exponents(network: FloatNetwork, shifts: Mapping[str, int]) -> dict[str, int] | None:

@@ -121,6 +121,24 @@ def run(
     return values
 
 
+def ties(quantised: IntegerNetwork, x: Mapping[str, Floats]) -> tuple[int, int]:
+    """Elements of sums, and those of them that a rounding of halves to even would change."""
+    integers = {name: to_integers(value, quantised.scales[name]) for name, value in x.items()}
+    values = run(quantised, integers, keep_all=True)
+    elements = changed = 0
+    for layer in quantised.network.layers:
+        op = layer.op
+        if not isinstance(op, Sum):
+            continue
+        step = quantised.steps[layer.name]
+        acc = total(op, *(values[name] for name in layer.inputs)) * np.float32(step.mul)
+        half = 0 if isinstance(op, Add | AvgPool) else (1 << step.shift) >> 1
+        nearest = np.rint((acc - np.float32(half)) * np.float32(2.0**-step.shift))
+        elements += acc.size
+        changed += int((np.clip(nearest, step.lo, step.hi) != values[layer.output]).sum())
+    return elements, changed
+
+
 def logits(quantised: IntegerNetwork, x: Mapping[str, Floats]) -> Floats:
     """The output in real numbers for inputs of real numbers."""
     integers = {name: to_integers(value, quantised.scales[name]) for name, value in x.items()}

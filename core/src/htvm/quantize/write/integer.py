@@ -68,7 +68,7 @@ def _write(
         moves.move(writer, layer, inputs, output)
     elif isinstance(op, Clip):
         lo, hi = clip_bounds(op, quantised.scales[layer.output])
-        moves.clip(writer, inputs[0], output, lo, hi, layer.name)
+        moves.clip(writer, inputs[0], output, (lo, hi), layer.name)
     else:
         assert isinstance(op, Sum)
         acc = writer.fresh(f"{layer.output}_acc")
@@ -88,12 +88,12 @@ def _sum(
         constants = _constants(writer, layer.output, op)
         writer.node("Conv", (*inputs, *constants), acc, name=name, **moves.conv_attributes(op))
     elif isinstance(op, Dense):
-        _dense(writer, op, layer, inputs, acc, len(quantised.network.shapes[layer.output]))
+        _dense(writer, quantised, layer, inputs, acc)
     elif isinstance(op, Add):
         writer.node("Add", inputs, acc, name=name)
     else:
         assert isinstance(op, AvgPool)
-        _pool(writer, op, layer, inputs, acc, quantised.network.shapes[layer.inputs[0]])
+        _pool(writer, quantised, layer, inputs, acc)
 
 
 def _constants(writer: ModelWriter, owner: str, op: Conv | Dense) -> tuple[str, str]:
@@ -101,9 +101,15 @@ def _constants(writer: ModelWriter, owner: str, op: Conv | Dense) -> tuple[str, 
 
 
 def _dense(
-    writer: ModelWriter, op: Dense, layer: Node, inputs: tuple[str, ...], acc: str, rank: int
+    writer: ModelWriter,
+    quantised: IntegerNetwork,
+    layer: Node,
+    inputs: tuple[str, ...],
+    acc: str,
 ) -> None:
-    if rank == 2:
+    op = layer.op
+    assert isinstance(op, Dense)
+    if len(quantised.network.shapes[layer.output]) == 2:
         constants = _constants(writer, layer.output, op)
         writer.node("Gemm", (*inputs, *constants), acc, name=layer.name, transB=1)
         return
@@ -115,13 +121,14 @@ def _dense(
 
 def _pool(
     writer: ModelWriter,
-    op: AvgPool,
+    quantised: IntegerNetwork,
     layer: Node,
     inputs: tuple[str, ...],
     acc: str,
-    shape: tuple[int, ...],
 ) -> None:
     """A sum without division: dividing by other than a power of two is not exact in float32."""
+    op, shape = layer.op, quantised.network.shapes[layer.inputs[0]]
+    assert isinstance(op, AvgPool)
     if moves.is_global(op, shape):
         axes = writer.constant(f"{layer.output}_axes", [2, 3], "int64")
         writer.node("ReduceSum", (*inputs, axes), acc, name=layer.name, keepdims=1)
@@ -141,4 +148,4 @@ def _requantise(writer: ModelWriter, acc: str, output: str, owner: str, step: St
         divisor = writer.constant(f"{owner}_div", 2.0**step.shift)
         quotient = writer.node("Div", (value, divisor), writer.fresh(f"{owner}_quotient"))
         value = writer.node("Floor", (quotient,), writer.fresh(f"{owner}_floor"))
-    moves.clip(writer, value, output, step.lo, step.hi)
+    moves.clip(writer, value, output, (step.lo, step.hi))

@@ -43,7 +43,7 @@ class ModelWriter:
     def constant(self, wanted: str, value: npt.ArrayLike, dtype: str = "float32") -> str:
         """Add a constant; returns its name."""
         name = self.fresh(wanted)
-        array = np.ascontiguousarray(np.asarray(value).astype(dtype))
+        array = np.asarray(value).astype(dtype)
         self._constants[name] = numpy_helper.from_array(array, name)
         return name
 

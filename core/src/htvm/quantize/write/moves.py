@@ -6,7 +6,7 @@ import numpy as np
 
 from htvm.errors import InternalError
 from htvm.ir.graph import Node
-from htvm.ir.ops import Clip, Concat, MaxPool2d, Pad, Reshape, Transpose
+from htvm.ir.ops import Concat, MaxPool2d, Pad, Reshape, Transpose
 from htvm.quantize.network import AvgPool, Conv
 from htvm.quantize.write.model import ModelWriter
 
@@ -31,20 +31,20 @@ def move(writer: ModelWriter, layer: Node, inputs: tuple[str, ...], output: str)
         raise InternalError(f"no ONNX form of {type(op).__name__} ({name})")
 
 
-def clip(writer: ModelWriter, x: str, output: str, lo: float, hi: float, name: str = "") -> None:
+def clip(
+    writer: ModelWriter, x: str, output: str, bounds: tuple[float, float], name: str = ""
+) -> None:
     """Write a Clip; an infinite bound is left out."""
-    bounds = [
+    ends = [
         writer.constant(f"{output}_{end}", np.float32(bound)) if np.isfinite(bound) else ""
-        for end, bound in (("lo", lo), ("hi", hi))
+        for end, bound in zip(("lo", "hi"), bounds, strict=True)
     ]
-    writer.node("Clip", (x, *bounds), output, name=name)
+    writer.node("Clip", (x, *ends), output, name=name)
 
 
 def is_move(op: object) -> bool:
     """Whether :func:`move` writes it."""
-    return isinstance(op, Reshape | Transpose | Pad | Concat | MaxPool2d) and not isinstance(
-        op, Clip
-    )
+    return isinstance(op, Reshape | Transpose | Pad | Concat | MaxPool2d)
 
 
 def conv_attributes(op: Conv) -> dict[str, object]:

@@ -1,0 +1,183 @@
+"""The common int8 arithmetic: zero points, and a weight scale for each channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from htvm.ir.graph import Node
+from htvm.quantize.execute import apply, output
+from htvm.quantize.families import tied
+from htvm.quantize.integer import IntegerNetwork
+from htvm.quantize.moments import Moments, grouped, moments
+from htvm.quantize.network import FloatNetwork, Floats, Linear
+from htvm.quantize.rounding import Doubles, Range, compensated
+from htvm.quantize.statistics import Statistics, gather
+
+_WEIGHTS = Range(lo=-127, hi=127)
+_SHRINK = tuple(0.5 + 0.02 * step for step in range(26))
+"""Parts of the whole range that are tried; what lies beyond saturates."""
+_LEAST = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """``real = scale * (integer - zero_point)``, integers of int8."""
+
+    scale: float
+    zero_point: int = 0
+
+    def rounded(self, x: Floats) -> Floats:
+        """The nearest numbers on the grid, saturating."""
+        scale = np.float32(self.scale)
+        integers = np.clip(np.rint(x / scale) + self.zero_point, -128, 127)
+        return np.asarray((integers - np.float32(self.zero_point)) * scale, dtype=np.float32)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class QdqNetwork:
+    """A network for QuantizeLinear and DequantizeLinear.
+
+    Attributes:
+        network: Weights and biases are integers.
+        grids: Of every tensor.
+        weight_scales: Of every layer with weights, by name: one number, or one for each channel.
+        bias_scales: The same of biases.
+    """
+
+    network: FloatNetwork
+    grids: Mapping[str, Grid]
+    weight_scales: Mapping[str, Doubles]
+    bias_scales: Mapping[str, Doubles]
+
+
+def quantise_qdq(network: FloatNetwork, data: Mapping[str, Floats], *, seed: int = 0) -> QdqNetwork:
+    """Quantise layer by layer, each on the inputs the quantised ones before it give.
+
+    Args:
+        network: The float network.
+        data: Calibration inputs in real numbers.
+        seed: Of what is drawn from the data.
+    """
+    statistics = gather(network, data, seed)
+    grids = _grids(network, statistics)
+    wanted = dict(data)
+    seen = {name: grids[name].rounded(x) for name, x in data.items()}
+    layers: list[Node] = []
+    scales: dict[str, Doubles] = {}
+    biases: dict[str, Doubles] = {}
+    for layer in network.layers:
+        real = layer
+        if isinstance(layer.op, Linear):
+            source = layer.inputs[0]
+            found = moments(layer.op, seen[source], wanted[source])
+            step = _weight_scales(layer.op)
+            integers = _integers(layer.op, found, step, grids[source].scale)
+            scales[layer.name], biases[layer.name] = step, step * grids[source].scale
+            layers.append(replace(layer, op=integers))
+            real = replace(layer, op=_real(integers, step, biases[layer.name]))
+        else:
+            layers.append(layer)
+        wanted[layer.output] = apply(layer, *(wanted[name] for name in layer.inputs))
+        given = apply(real, *(seen[name] for name in layer.inputs))
+        seen[layer.output] = grids[layer.output].rounded(given)
+    return QdqNetwork(
+        network=replace(network, layers=tuple(layers)),
+        grids=grids,
+        weight_scales=scales,
+        bias_scales=biases,
+    )
+
+
+def run_qdq(quantised: QdqNetwork, data: Mapping[str, Floats]) -> Floats:
+    """What the quantised network returns, in real numbers."""
+    values = {name: quantised.grids[name].rounded(x) for name, x in data.items()}
+    for layer in quantised.network.layers:
+        real, name = layer, layer.name
+        if isinstance(layer.op, Linear):
+            ends = quantised.weight_scales[name], quantised.bias_scales[name]
+            real = replace(layer, op=_real(layer.op, *ends))
+        result = apply(real, *(values[item] for item in layer.inputs))
+        values[layer.output] = quantised.grids[layer.output].rounded(result)
+    return values[quantised.network.output]
+
+
+def from_integers(quantised: IntegerNetwork) -> QdqNetwork:
+    """A shift-only network as QDQ: equal but for where halves are rounded to."""
+    scales: dict[str, Doubles] = {}
+    biases: dict[str, Doubles] = {}
+    layers = []
+    for layer in quantised.network.layers:
+        if isinstance(layer.op, Linear):
+            step = quantised.steps[layer.name]
+            unit = quantised.scales[layer.output] * 2.0**-step.shift
+            scales[layer.name] = np.array([unit / quantised.scales[layer.inputs[0]]])
+            biases[layer.name] = np.array([unit])
+            bias = layer.op.bias - np.float32((1 << step.shift) >> 1)
+            layers.append(replace(layer, op=replace(layer.op, bias=bias)))
+        else:
+            layers.append(layer)
+    return QdqNetwork(
+        network=replace(quantised.network, layers=tuple(layers)),
+        grids={name: Grid(scale=scale) for name, scale in quantised.scales.items()},
+        weight_scales=scales,
+        bias_scales=biases,
+    )
+
+
+def sqnr_db(network: FloatNetwork, quantised: QdqNetwork, data: Mapping[str, Floats]) -> float:
+    """Power of the float network's output over that of the error."""
+    wanted = output(network, data)
+    loss = float(np.mean((run_qdq(quantised, data) - wanted) ** 2, dtype=np.float64))
+    return float(10 * np.log10(max(float(wanted.var()), 1e-30) / max(loss, 1e-30)))
+
+
+def _grids(network: FloatNetwork, statistics: Statistics) -> dict[str, Grid]:
+    grids = {}
+    for members in tied(network, adds=False):
+        samples = np.concatenate([statistics.samples[name] for name in members])
+        lo = min(0.0, *(float(statistics.samples[name].min()) for name in members))
+        grid = _best_grid(samples, lo, max(0.0, float(samples.max())))
+        grids.update(dict.fromkeys(members, grid))
+    return grids
+
+
+def _best_grid(samples: Floats, lo: float, hi: float) -> Grid:
+    best: tuple[float, Grid] | None = None
+    for part in _SHRINK:
+        scale = max((hi - lo) * part / 255, _LEAST)
+        grid = Grid(
+            scale=scale, zero_point=int(np.clip(np.rint(-128 - lo * part / scale), -128, 127))
+        )
+        loss = float(np.mean((grid.rounded(samples) - samples) ** 2, dtype=np.float64))
+        if best is None or loss <= best[0]:
+            best = loss, grid
+    assert best is not None
+    return best[1]
+
+
+def _weight_scales(op: Linear) -> Doubles:
+    greatest = np.abs(op.weights.reshape(len(op.weights), -1)).max(axis=1).astype(np.float64)
+    floor = max(float(greatest.max()) * 1e-6, _LEAST)
+    return np.asarray(np.maximum(greatest, floor) / _WEIGHTS.hi)
+
+
+def _integers(op: Linear, found: Moments, step: Doubles, scale_in: float) -> Linear:
+    real = grouped(op.weights, op)
+    rows = step.reshape(real.shape[0], -1, 1)
+    weights = compensated(real / rows, found.covariance, 1.0, _WEIGHTS)
+    gap = np.matmul(real, found.reference_mean[:, :, None]) - np.matmul(
+        weights * rows, found.mean[:, :, None]
+    )
+    bias = np.rint((op.bias + gap.reshape(-1)) / (step * scale_in))
+    limit = 2.0**30
+    shaped = weights.reshape(op.weights.shape).astype(np.float32)
+    return replace(op, weights=shaped, bias=np.clip(bias, -limit, limit).astype(np.float32))
+
+
+def _real(op: Linear, step: Doubles, unit: Doubles) -> Linear:
+    wide = step.reshape((-1,) + (1,) * (op.weights.ndim - 1))
+    weights, bias = op.weights * wide, op.bias * unit
+    return replace(op, weights=weights.astype(np.float32), bias=bias.astype(np.float32))
