@@ -43,7 +43,7 @@ def board_target(data: bytes, info: TargetInfo) -> Board:
     Raises:
         PluginError: E610 it is not TOML, E611 it does not say what it extends.
     """
-    where = f"{info.entry} of {info.owner}"
+    where = f"{info.entry} of {info.owner}" if ":" in info.entry else info.distribution
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -7,12 +7,10 @@ the user sees a note that names the plug-in and the version in which the old nam
 
 from __future__ import annotations
 
-import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import update_wrapper
-from types import SimpleNamespace
+from types import FunctionType, MethodType, SimpleNamespace
 from typing import Any
 
 
@@ -92,31 +90,40 @@ def _renamed_arguments(
     hook: str, method: Callable[..., Any], owner: str, renamed: Sequence[Renamed]
 ) -> Callable[..., Any]:
     """The implementation under today's argument names."""
-    parameters = inspect.signature(method).parameters
+    function = getattr(method, "__func__", method)
+    if not isinstance(function, FunctionType):
+        return method
+    declared = function.__code__.co_varnames[: function.__code__.co_argcount]
     used = {
         entry.old: entry
         for entry in renamed
-        if not entry.is_hook and entry.hook == hook and entry.old in parameters
+        if not entry.is_hook and entry.hook == hook and entry.old in declared
     }
+    if not used:
+        return method
     for entry in used.values():
         warnings.warn(entry.note(owner), HtvmDeprecation, stacklevel=2)
-    today = [
-        parameter.replace(name=used[name].new) if name in used else parameter
-        for name, parameter in parameters.items()
-    ]
-    return _with_signature(method, inspect.Signature(today)) if used else method
+    made = _with_names(function, {old: entry.new for old, entry in used.items()})
+    return MethodType(made, method.__self__) if isinstance(method, MethodType) else made
 
 
-def _with_signature(method: Callable[..., Any], shape: inspect.Signature) -> Callable[..., Any]:
-    """The same function with other names for its arguments, which pluggy passes by position."""
+def _with_names(function: FunctionType, new: Mapping[str, str]) -> FunctionType:
+    """The same function with some of its local names changed.
 
-    def call(*values: Any) -> Any:
-        return method(*values)
-
-    def wrap(*values: Any) -> Any:
-        return (yield from method(*values))
-
-    made = wrap if inspect.isgeneratorfunction(method) else call
-    update_wrapper(made, method)
-    made.__signature__ = shape  # type: ignore[attr-defined]
+    A wrapper would not do: pluggy looks through wrappers for the names of the arguments.
+    """
+    code = function.__code__
+    changed = code.replace(
+        co_varnames=tuple(new.get(name, name) for name in code.co_varnames),
+        co_cellvars=tuple(new.get(name, name) for name in code.co_cellvars),
+    )
+    made = FunctionType(
+        changed,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    made.__dict__.update(function.__dict__)
+    made.__qualname__ = function.__qualname__
     return made

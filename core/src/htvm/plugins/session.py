@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
@@ -207,7 +206,7 @@ def _blamed(caller: pluggy.HookCaller, error: BaseException) -> str:
     blamed = [
         impl.plugin_name
         for impl in caller.get_hookimpls()
-        if getattr(inspect.unwrap(impl.function), "__code__", None) in running
+        if getattr(impl.function, "__code__", None) in running
     ]
     return blamed[0] if blamed else "unknown"
 

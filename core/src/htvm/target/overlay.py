@@ -13,7 +13,6 @@ from htvm.target.toml import hardware_from_table
 
 Table = Mapping[str, object]
 
-_TABLES = ("memory", "engine", "sources", "contested")
 _ENGINE_KEYS = ("description", "contract")
 
 
@@ -51,7 +50,7 @@ def overlay(base: Hardware, table: Table, *, name: str, where: str) -> Hardware:
         PluginError: E611, E612; every fault is listed.
     """
     changes = {key: value for key, value in table.items() if key != "extends"}
-    faults = [*_misplaced(changes, name), *_unknown(base, changes)]
+    faults = [*_renamed(changes, name), *_unknown(base, changes)]
     merged = _merge(_as_table(base), {**changes, "name": name})
     try:
         found = hardware_from_table(merged, where=where)
@@ -68,17 +67,9 @@ def _wrong(where: str, seen: str) -> PluginError:
     return PluginError(f"{where} does not describe a board", code="E611", seen=seen)
 
 
-def _misplaced(changes: Table, name: str) -> list[str]:
-    """Another name than the target's, and keys that hold a value where a table belongs."""
-    renamed = changes.get("name", name) != name
-    faults = [f"name: is {name!r}, the id of the target; leave it out"] if renamed else []
-    nested = [(key, changes[key]) for key in _TABLES if key in changes]
-    for key in ("memory", "engine"):
-        inner = changes.get(key)
-        if isinstance(inner, Mapping):
-            nested += [(f"{key}.{name}", value) for name, value in inner.items()]
-    flat = [f"{key}: is not a table" for key, value in nested if not isinstance(value, Mapping)]
-    return faults + flat
+def _renamed(changes: Table, name: str) -> list[str]:
+    given = changes.get("name", name)
+    return [] if given == name else [f"name: is {given!r}, but the target's id is {name!r}"]
 
 
 def _unknown(base: Hardware, changes: Table) -> list[str]:
