@@ -24,6 +24,7 @@ _COMMANDS = {
         "inspect",
         "new-target",
         "quantize",
+        "target",
         "targets",
         "verify",
     )
@@ -76,10 +77,9 @@ def _answer(arguments: list[str], as_json: bool) -> int:
             code = cli.main(args=arguments, prog_name="htvm", standalone_mode=False)
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return _fail(HtvmError("interrupted", code="E002"), as_json, 128 + signal.SIGINT)
-    except Stopped as stop:
-        return _fail(HtvmError("interrupted", code="E002"), as_json, 128 + stop.number)
+    except (click.Abort, KeyboardInterrupt) as stop:
+        number = _signal_behind(stop)
+        return _fail(HtvmError("interrupted", code="E002"), as_json, 128 + number)
     except click.ClickException as problem:
         wrong = UsageError(problem.format_message(), hint=_help_hint(problem))
         return _fail(wrong, as_json, wrong.exit_code)
@@ -120,12 +120,18 @@ def _fail(error: HtvmError, as_json: bool, exit_code: int) -> int:
     return exit_code
 
 
-class Stopped(BaseException):
+class Stopped(KeyboardInterrupt):
     """The process was asked to end by a signal other than Ctrl-C's."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
         self.number = number
+
+
+def _signal_behind(stop: BaseException) -> int:
+    """The signal that stopped the run; click puts an exception of its own before ours."""
+    cause = stop.__cause__ if isinstance(stop, click.Abort) else stop
+    return cause.number if isinstance(cause, Stopped) else signal.SIGINT
 
 
 def _stop(number: int, _: object) -> None:

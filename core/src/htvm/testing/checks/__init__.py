@@ -1,0 +1,1 @@
+"""What the kit checks, a module for each level."""

@@ -1,0 +1,1 @@
+"""Draws small networks that a pattern's template fits, over everything a contract allows."""
