@@ -145,17 +145,19 @@ def test_folder_that_is_read_only(htvm, tmp_path, exists):
 
 @pytest.mark.parametrize(
     ("number", "after"),
-    [(signal.SIGINT, 0.3), (signal.SIGINT, 0.6), (signal.SIGINT, 1.0), (signal.SIGTERM, 0.6)],
+    [(signal.SIGINT, 0.0), (signal.SIGINT, 0.3), (signal.SIGINT, 0.8), (signal.SIGTERM, 0.3)],
 )
 def test_stopped_midway(cache, tmp_path, number, after):
     out = tmp_path / "a" / "out"
     with subprocess.Popen(
-        command("deploy", DIGITS, "-t", "diana", "-o", out, "--random", 4000, "--json"),
+        command("deploy", DIGITS, "-t", "diana", "-o", out, "--random", 10_000, "--json"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment(cache, {"TMPDIR": str(tmp_path)}),
     ) as running:
+        assert running.stderr is not None
+        assert "read" in running.stderr.readline()
         time.sleep(after)
         running.send_signal(number)
         document, told = running.communicate(timeout=30)
@@ -172,7 +174,7 @@ def test_stopped_with_an_earlier_output(htvm, cache, tmp_path):
     out = tmp_path / "out"
     before = deployed(htvm, out)
     with subprocess.Popen(
-        command("deploy", DIGITS, "-t", "diana", "-o", out, "--random", 4000),
+        command("deploy", DIGITS, "-t", "diana", "-o", out, "--random", 10_000),
         stderr=subprocess.PIPE,
         text=True,
         env=environment(cache),
