@@ -20,6 +20,7 @@ from htvm.ir.dtype import DType
 from htvm.ir.graph import Graph, Node, Origin
 from htvm.ir.layout import Axis, Layout, channel_blocks, channels_last, row_major, strided
 from htvm.ir.tensor import Array, Quantization, Tensor, constant
+from htvm.plugins.deprecation import HtvmDeprecation
 from htvm.schedule.timeline import timeline
 from htvm.target.base import API_VERSION, Target
 from htvm.target.check import Check
@@ -78,6 +79,7 @@ __all__ = [
     "Graph",
     "Grid",
     "Hardware",
+    "HtvmDeprecation",
     "HtvmError",
     "InternalError",
     "Launch",

@@ -54,7 +54,7 @@ def _checks(session: Session) -> tuple[Check, ...]:
 
 
 def _bounded(check: Check) -> dict[str, object]:
-    texts = {key: short(value) for key, value in asdict(check).items() if isinstance(value, str)}
+    texts = {key: short(str(value)) for key, value in asdict(check).items()}
     return {**texts, "ok": bool(check.ok)}
 
 

@@ -60,6 +60,7 @@ class Session:
         """Keys that plug-ins accept as settings besides the hardware's, with one line each."""
         found: dict[str, str] = {}
         for answer in self._all("htvm_options", Mapping):
+            self._each("htvm_options", tuple(answer), str)
             found.update(answer)
         return found
 
