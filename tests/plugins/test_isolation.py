@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -87,6 +88,17 @@ def test_targets_import_the_public_face_only(path):
     own = path.relative_to(ROOT / "plugins").parts[0].replace("-", "_")
     foreign = {name for name in imported(path) if name.split(".")[0] != own}
     assert foreign <= {"htvm.api"}
+
+
+def test_the_linter_forbids_all_but_the_public_face():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    (face,) = [one for one in contracts["contracts"] if "public face" in one["name"]]
+    core = (ROOT / "core" / "src" / "htvm").iterdir()
+    inside = {
+        path.stem for path in core if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    wanted = {f"htvm.{name}" for name in inside - {"__init__", "api"}}
+    assert wanted == set(face["forbidden_modules"])
 
 
 def test_core_names_no_chip():
