@@ -151,7 +151,7 @@ def _common(job: _Job) -> Outcome:
             "the integer form is for an engine that shifts and floors",
             seen="--format integer without such an engine",
             accepted="--format qdq, or a target with one",
-            hint="--target diana",
+            hint="--target ID; htvm targets lists the installed ones",
         )
     network, arrays = job.network, job.data.arrays
     made = quantise_qdq(network, arrays, seed=job.options.seed)
