@@ -149,6 +149,7 @@ def _common(job: _Job) -> Outcome:
     if job.options.format == "integer":
         raise UsageError(
             "the integer form is for an engine that shifts and floors",
+            code="E156",
             seen="--format integer without such an engine",
             accepted="--format qdq, or a target with one",
             hint="--target ID; htvm targets lists the installed ones",

@@ -69,10 +69,14 @@ def checked(arrays: Mapping[str, Floats], owner: str) -> Calibration:
     """The arrays with warnings about them.
 
     Raises:
-        UsageError: every element of an input is the same (E154).
+        UsageError: an input holds NaN or infinity (E127), or one number only (E154).
     """
     warnings = []
     for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise UsageError(
+                f"the calibration data for input {name!r} holds NaN or infinity", code="E127"
+            )
         if array.min() == array.max():
             raise UsageError(
                 f"the calibration data in {owner} says nothing about input {name!r}",

@@ -13,7 +13,7 @@ from htvm.quantize.equalise import equalise, links
 from htvm.quantize.execute import output
 from htvm.quantize.integer import IntegerNetwork, logits
 from htvm.quantize.network import FloatNetwork, Floats
-from htvm.quantize.scales import choose_scales
+from htvm.quantize.scales import Choice, choose_scales
 from htvm.quantize.scheme import Scheme
 from htvm.quantize.statistics import Statistics, gather
 
@@ -45,12 +45,13 @@ class Quantised:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Start:
-    """A float network, equalised or not, and the data it is calibrated with."""
+    """A float network, equalised or not, with its data and the scales chosen for it."""
 
     label: str
     network: FloatNetwork
     data: Mapping[str, Floats]
     statistics: Statistics
+    choice: Choice
 
 
 def quantise(
@@ -82,7 +83,7 @@ def quantise(
     wanted = output(network, judged)
     best: tuple[float, float | None, Method] | None = None
     for strength in _strengths(network):
-        start = _started(network, tried, strength, seed)
+        start = _started(network, tried, strength, scheme, seed)
         for method in _METHODS:
             made = _made(start, scheme, method)
             loss = _loss(logits(made, judged), wanted)
@@ -91,7 +92,7 @@ def quantise(
                 best = loss, strength, method
     assert best is not None
     _, strength, method = best
-    start = _started(network, calibration.arrays, strength, seed)
+    start = _started(network, calibration.arrays, strength, scheme, seed)
     integers = _made(start, scheme, method)
     loss = _loss(logits(integers, calibration.arrays), start.statistics.output)
     return Quantised(
@@ -119,19 +120,24 @@ def _strengths(network: FloatNetwork) -> Iterator[float | None]:
 
 
 def _started(
-    network: FloatNetwork, data: Mapping[str, Floats], strength: float | None, seed: int
+    network: FloatNetwork,
+    data: Mapping[str, Floats],
+    strength: float | None,
+    scheme: Scheme,
+    seed: int,
 ) -> _Start:
+    label = "as given"
     statistics = gather(network, data, seed)
-    if strength is None:
-        return _Start(label="as given", network=network, data=data, statistics=statistics)
-    equal = equalise(network, statistics.channels, activations=strength)
-    label = "layers equalised" + (" with activations" if strength else "")
-    return _Start(label=label, network=equal, data=data, statistics=gather(equal, data, seed))
+    if strength is not None:
+        network = equalise(network, statistics.channels, activations=strength)
+        statistics = gather(network, data, seed)
+        label = "layers equalised" + (" with activations" if strength else "")
+    choice = choose_scales(network, statistics, scheme)
+    return _Start(label=label, network=network, data=data, statistics=statistics, choice=choice)
 
 
 def _made(start: _Start, scheme: Scheme, method: Method) -> IntegerNetwork:
-    choice = choose_scales(start.network, start.statistics, scheme)
-    plan = Plan(choice=choice, scheme=scheme, method=method)
+    plan = Plan(choice=start.choice, scheme=scheme, method=method)
     return calibrate(start.network, start.data, plan)
 
 

@@ -158,17 +158,34 @@ def _add(call: Call) -> Value:
     if a.shape != b.shape:
         raise call.refuse(f"shapes {list(a.shape)} and {list(b.shape)}", "equal shapes")
     names = (_stored(call, 0).tensor, _stored(call, 1).tensor)
-    target = label(call)
+    return _joined(call, Add(), names, a.shape)
+
+
+def _concat(call: Call) -> Value:
+    parts = [_stored(call, index) for index in range(len(call.values))]
+    first = parts[0]
+    axis = call.axis(call.integer("axis", 0), len(first.shape))
+    around = {(*part.shape[:axis], *part.shape[axis + 1 :]) for part in parts}
+    if len(around) != 1:
+        shapes = ", ".join(str(list(part.shape)) for part in parts)
+        raise call.refuse(f"shapes {shapes} along axis {axis}", "shapes that agree elsewhere")
+    extent = sum(part.shape[axis] for part in parts)
+    shape = (*first.shape[:axis], extent, *first.shape[axis + 1 :])
+    return _joined(call, ops.Concat(axis=axis), tuple(part.tensor for part in parts), shape)
+
+
+def _joined(call: Call, op: ops.Op, tensors: tuple[str, ...], shape: tuple[int, ...]) -> Value:
+    """The result of an op of several tensors."""
     tensor = call.builder.node(
-        Add(),
-        names,
-        name=target.node,
-        output=target.output,
-        shape=a.shape,
+        op,
+        tensors,
+        name=call.name,
+        output=call.output,
+        shape=shape,
         dtype=DType.FLOAT32,
         sources=(call.name,),
     )
-    return replace(_stored(call, 0), tensor=tensor, name=target.output, sources=())
+    return replace(_stored(call, 0), tensor=tensor, shape=shape, name=call.output, sources=())
 
 
 def _scaled(call: Call) -> Value:
@@ -304,7 +321,7 @@ _RULES: dict[str, Rule] = {
     "AveragePool": _average_pool,
     "BatchNormalization": _batch_norm,
     "Clip": _clip,
-    "Concat": moving.concat,
+    "Concat": _concat,
     "Conv": _conv,
     "DequantizeLinear": _dequantize,
     "Div": _scaled,
