@@ -81,6 +81,8 @@ class Worker:
         head = json.loads(line)
         size = self._sizes.result
         runs = tuple(answers.read(size) for _ in range(head["runs"]))
+        if any(len(run) < size for run in runs):
+            raise self._crash(layers)
         return Answer(runs=runs, fault=head["fault"], cycles=tuple(head["cycles"]))
 
     def _crash(self, layers: tuple[str, ...]) -> MismatchError | ToolError:

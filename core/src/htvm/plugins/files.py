@@ -75,10 +75,7 @@ def _load_folder(path: Path, given: str, info: TargetInfo) -> tuple[TargetInfo, 
 
 def _load_project(path: Path, info: TargetInfo) -> tuple[TargetInfo, Target]:
     """The one target of a project that is not installed; its modules become importable."""
-    project = guarded_import(
-        info, lambda: tomllib.loads((path / "pyproject.toml").read_text("utf-8"))
-    )
-    points = project.get("project", {}).get("entry-points", {}).get(GROUP, {})
+    points = guarded_import(info, lambda: _announced(path / "pyproject.toml"))
     if len(points) != 1:
         seen = f"{len(points)} entry points in the group {GROUP} of pyproject.toml"
         raise broken(info, "E603", seen, "one", "name the target's .py file instead")
@@ -92,6 +89,13 @@ def _load_project(path: Path, info: TargetInfo) -> tuple[TargetInfo, Target]:
         root = Path(folder).joinpath(*module.split("."))
         return known, board_target((root / attribute).read_bytes(), known)
     return known, make_target(getattr(_named(known, module), attribute, None), known)
+
+
+def _announced(file: Path) -> dict[str, str]:
+    """The targets a project announces, by id."""
+    project = tomllib.loads(file.read_text("utf-8")).get("project", {})
+    points = project.get("entry-points", {}).get(GROUP, {})
+    return {str(name): str(entry) for name, entry in points.items()}
 
 
 def _named(info: TargetInfo, module: str) -> ModuleType:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from htvm.errors import PluginError
 from htvm.plugins.guard import short
 from htvm.plugins.listing import TargetInfo
 from htvm.target.base import API_VERSION
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 CORE = "htvm-core"
 _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})")
@@ -50,10 +54,17 @@ def unmet(info: TargetInfo) -> tuple[tuple[str, str], ...]:
         except (InvalidRequirement, ValueError) as error:
             raise _unusable(info, f"requirement {short(text, 80)!r} cannot be read") from error
         seen = _installed(wanted.name) if applies else None
-        if applies and (seen is None or not wanted.specifier.contains(seen, prereleases=True)):
+        if applies and not _holds(wanted, seen):
             there = f"{wanted.name} {seen}" if seen else f"{wanted.name} is not installed"
             found.append((f"{wanted.name}{wanted.specifier}", short(there, 120)))
     return tuple(found)
+
+
+def _holds(wanted: Requirement, seen: str | None) -> bool:
+    try:
+        return seen is not None and wanted.specifier.contains(seen, prereleases=True)
+    except ValueError:  # the installed package has a version nobody can compare
+        return False
 
 
 def _installed(name: str) -> str | None:
