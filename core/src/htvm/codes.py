@@ -48,7 +48,6 @@ CODES: Mapping[str, str] = {
     "E153": "The folder holds no images that can be read, or the network takes no single image.",
     "E154": "The calibration data holds the same number everywhere, so it says nothing.",
     "E160": "An expected failure names no check of the conformance kit, or gives no reason.",
-    "E161": "There is nothing at the path given to htvm target validate that is a target.",
     "E156": "The integer form of ONNX was asked for, but nothing says which engine it is for.",
     "E200": "The network cannot be taken.",
     "E201": "The network is in float. Quantise it first.",

@@ -13,6 +13,9 @@ from htvm.ir.dtype import DType
 from htvm.target.contract import Contract, Granularity, Mode, Overflow, Range, Rounding
 from htvm.target.hardware import Engine, Hardware, Memory, Parameter
 
+Key = tuple[int | str, ...]
+"""A place in a TOML table: names, and positions in lists."""
+
 
 class _MemoryTable(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -92,6 +95,21 @@ class _HardwareFile(BaseModel):
 def hardware_schema() -> dict[str, object]:
     """JSON Schema of the hardware TOML."""
     return _HardwareFile.model_json_schema()
+
+
+def hardware_faults(table: Mapping[str, object]) -> tuple[tuple[Key, str], ...]:
+    """Everything in a parsed table that breaks the schema: where, and what is wrong there."""
+    try:
+        file = _HardwareFile.model_validate(table)
+    except ValidationError as error:
+        return tuple((fault["loc"], fault["msg"]) for fault in error.errors())
+    faults: list[tuple[Key, str]] = []
+    if file.main_memory not in file.memory:
+        known = ", ".join(file.memory) or "none"
+        faults.append((("main_memory",), f"names {file.main_memory!r}; the memories are {known}"))
+    if "cpu" not in file.engine:
+        faults.append((("engine",), "lacks the host, [engine.cpu]"))
+    return tuple(faults)
 
 
 def load_hardware(text: str, *, where: str = "hardware.toml") -> Hardware:

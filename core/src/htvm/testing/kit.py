@@ -8,14 +8,25 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from htvm.errors import HtvmError, UsageError
-from htvm.testing.checks import code, cycles, metadata, numerics, patterns, running, tiling
+from htvm.testing.checks import (
+    code,
+    cycles,
+    declarations,
+    metadata,
+    numerics,
+    patterns,
+    running,
+    tiling,
+)
 from htvm.testing.checks.check import Check
 from htvm.testing.outcome import Fault, Outcome, Status, Verdict
 from htvm.testing.scorecard import Scorecard
 from htvm.testing.subject import Subject
 
 CATALOGUE: tuple[Check, ...] = (
+    declarations.PACKAGE,
     *metadata.CHECKS,
+    declarations.DECLARATIONS,
     *patterns.CHECKS,
     *tiling.CHECKS,
     *cycles.CHECKS,

@@ -49,7 +49,9 @@ def command(target: str, level: int, as_json: bool, **values: Any) -> None:
     element with the integer reference.
     """
     from htvm.testing import Subject, run_kit
+    from htvm.testing.static.place import locate
 
+    locate(target)
     subject = Subject(
         target,
         settings=options.pairs(values["settings"], "--set"),

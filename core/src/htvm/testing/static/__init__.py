@@ -1,0 +1,1 @@
+"""Looks a target over without importing it: metadata, TOML files, source code."""
