@@ -87,6 +87,8 @@ def ordeal(tmp_path_factory):
     site = tmp_path_factory.mktemp("hostile")
     owners = {name: install_hostile(site, name) for name in HOSTILE}
     patience = {"HTVM_PLUGIN_TIMEOUT": "8", "HTVM_CACHE": str(site.parent / "cache")}
+    plain = python(site, "-m", "htvm.cli.main", "targets", env=patience)
+    assert plain.code == 0, plain.err
     listed = python(site, "-m", "htvm.cli.main", "targets", "-v", "--json", env=patience)
     assert listed.code == 0, listed.err
     assert len(listed.out) < 100_000
