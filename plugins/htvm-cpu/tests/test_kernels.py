@@ -139,6 +139,20 @@ def test_matmul(batch, build):
     batch.compile_elsewhere()
 
 
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("halvings", [1, 2, 5, 23])
+def test_half_to_even_of_powers_of_two(batch, build, chip, core, halvings):
+    for zero_point, times in ((0, 1), (3, -7), (0, 1 << 15)):
+        make = build()
+        x = make.input((1, 16, 16))
+        wide = make.add(ops.Cast(out=DType.INT32), [x], (1, 16, 16), DType.INT32)
+        factor = make.constant([times], DType.INT32)
+        total = make.add(ops.Elementwise(function="mul"), [wide, factor], (1, 16, 16), DType.INT32)
+        make.add(single(2.0**-halvings, zero_point), [total], (1, 16, 16), DType.INT8)
+        batch.layer(make.layer(), chip=chip(core))
+    batch.check(flags=SANITIZE)
+
+
 def pooled(size, kernel, stride, pad):
     return tuple((size[i] + pad[i] + pad[i + 2] - kernel[i]) // stride[i] + 1 for i in (0, 1))
 

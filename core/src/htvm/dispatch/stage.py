@@ -27,6 +27,7 @@ def dispatch(
     *,
     pins: Mapping[str, str] | None = None,
     strict: bool = False,
+    fit: bool = True,
 ) -> Dispatch:
     """Cover every node by one layer so that the network, conversions included, runs fastest.
 
@@ -39,6 +40,7 @@ def dispatch(
         session: The target.
         pins: Layer or source node name -> engine that must run it.
         strict: Whether to leave out the host.
+        fit: Whether to look for a slower plan when the fastest does not fit.
 
     Raises:
         UsageError: E143 a pin names no layer, E144 it names no engine.
@@ -63,7 +65,7 @@ def dispatch(
             raise _uncovered(matches, found, path.node, pins or {}, strict=strict)
         return Assembly(matches, found, tables).plan(path.all_actions())
 
-    return fastest_that_fits(plan, session.hardware)
+    return fastest_that_fits(plan, session.hardware) if fit else plan(0.0)
 
 
 def _first_uncovered(graph: Graph, allowed: Sequence[Candidate]) -> Node | None:

@@ -16,7 +16,6 @@ from htvm.partition.stage import match
 from htvm.plugins.session import Session
 from htvm.rewrite.edits import Change, changed, piece
 
-HOST = "cpu"
 _STEP_BYTES = 512
 """Code and stack of a step, on the high side."""
 
@@ -68,25 +67,19 @@ class Appraiser:
         return Gain(change=change, engine=engine, cycles=saved, constant_bytes=more)
 
     def holds(self, gains: Sequence[Gain]) -> bool:
-        """Whether a network with these changes fits the main memory and runs as they mean it to.
+        """Whether the fastest plan of the network with these changes fits the main memory.
 
-        Where memory is short, dispatch may give a layer with large constants back to the host,
-        which would then compute twice what it computed once.
+        A slower plan that fits does not count: it may give layers with large constants back to the
+        host, which would then compute twice what it computed once.
         """
         graph = together(self._graph, gains)
         if _at_most(graph) + sum(gain.constant_bytes for gain in gains) <= self._room:
             return True
         try:
-            plan = dispatch(match(graph, self._session), self._session)
+            plan = dispatch(match(graph, self._session), self._session, fit=False)
         except UnsupportedModelError:
             return False
-        meant = {node.name for gain in gains for node in gain.change.nodes}
-        lost = any(
-            step.engine == HOST and step.layer.macs and node.name in meant
-            for step in plan.layers
-            for node in step.layer.nodes
-        )
-        return not lost and estimate_bytes(plan, self._session.hardware) <= self._room
+        return estimate_bytes(plan, self._session.hardware) <= self._room
 
     def _removed(self, names: frozenset[str]) -> Dispatch | None:
         if names not in self._before:
@@ -95,7 +88,7 @@ class Appraiser:
 
     def _plan(self, graph: Graph, names: frozenset[str] | list[str]) -> Dispatch | None:
         try:
-            return dispatch(match(piece(graph, names), self._session), self._session)
+            return dispatch(match(piece(graph, names), self._session), self._session, fit=False)
         except (UnsupportedModelError, DoesNotFitError):
             return None
 
@@ -107,7 +100,7 @@ def _constants(plan: Dispatch) -> int:
 def cycles(graph: Graph, session: Session) -> float:
     """Cycles of a whole network; infinite if some of it has no engine."""
     try:
-        return dispatch(match(graph, session), session).cycles
+        return dispatch(match(graph, session), session, fit=False).cycles
     except UnsupportedModelError:
         return inf
 

@@ -141,7 +141,10 @@ def new_ends(end: End, contract: Contract) -> NewEnd | Misfit:
     if isinstance(inner, Shift):
         text = f"{end.mode} is an addition and a shift, and a clip on the host"
         return NewEnd(arms=(_arm(inner, clip, end),), clip=end.clip, text=text)
-    pair = two_shifts(steps, contract)
+    left: Range | None = None
+    pair = two_shifts(end.steps(clip), contract)
+    if isinstance(pair, Misfit):
+        left, pair = end.clip, two_shifts(steps, contract)
     if isinstance(pair, Misfit):
         return Misfit(text=f"{end.mode} equals no addition and shift: {inner.text}")
     text = (
@@ -149,7 +152,7 @@ def new_ends(end: End, contract: Contract) -> NewEnd | Misfit:
         "host takes the even one"
     )
     arms = tuple(_arm(shift, clip, end) for shift in pair)
-    return NewEnd(arms=arms, clip=end.clip, text=text)
+    return NewEnd(arms=arms, clip=left, text=text)
 
 
 def _holds(outer: Range, inner: Range) -> bool:
@@ -193,7 +196,7 @@ def end_nodes(
         build.add(new.arms[0], (accumulators[0],), wide)
         build.add(ops.Clip(lo=new.clip[0], hi=new.clip[1]), (wide.name,), end.output)
     else:
-        build.mean(new.arms, accumulators)
+        build.mean(new, accumulators)
     return tuple(build.nodes), tuple(build.tensors)
 
 
@@ -223,10 +226,10 @@ class _Build:
         self.nodes.append(node)
         self.tensors.append(output)
 
-    def mean(self, arms: tuple[ShiftRequant, ...], accumulators: tuple[str, ...]) -> None:
+    def mean(self, new: NewEnd, accumulators: tuple[str, ...]) -> None:
         """Half to even of the mean of two roundings."""
         end, wide = self._end, []
-        for word, arm, accumulator in zip(("up", "down"), arms, accumulators, strict=True):
+        for word, arm, accumulator in zip(("up", "down"), new.arms, accumulators, strict=True):
             rounded = self.named(word, end.output.dtype)
             self.add(arm, (accumulator,), rounded)
             widened = self.named(f"{word}_int32", DType.INT32)
@@ -234,10 +237,11 @@ class _Build:
             wide.append(widened.name)
         total = self.named("both", DType.INT32)
         self.add(ops.Elementwise(function="add"), tuple(wide), total)
+        lo, hi = new.clip or end.output.dtype.bounds
         half = FloatRequant(
             out=end.output.dtype,
-            lo=end.clip[0],
-            hi=end.clip[1],
+            lo=lo,
+            hi=hi,
             scale=np.array([0.5], np.float32),
             zero_point=0,
         )

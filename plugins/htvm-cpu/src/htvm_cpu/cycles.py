@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from htvm.api import Cost, Layout, Node, ops, requant
 from htvm_cpu.host import Host
 
@@ -103,6 +105,8 @@ _SHIFT, _SHIFT_PER_CHANNEL = 6.5, 11.5
 _TFLITE, _TFLITE_INPUT, _TFLITE_WIDE = 21.0, 14.0, 30.0
 _ADD, _ADD_FLOAT = 1.0, 12.0
 _FLOAT, _FLOAT_EMULATED = 22.3, 370.0
+_MEAN, _CLIP, _HALF = 4.0, 7.0, 0.5
+"""Half to even of the mean of two tensors, in integers; a clip of it; its scale."""
 
 
 def pointwise(nodes: Sequence[Node], host: Host, *, bounded: bool = True) -> float:
@@ -127,6 +131,9 @@ def _node(node: Node, host: Host, *, bounded: bool, real: bool) -> float:
             if left_shift:
                 return _TFLITE_INPUT
             return _TFLITE if bounded else _TFLITE_WIDE
+        case requant.FloatRequant(scale=scale) if host.is_scalar and np.all(scale == _HALF):
+            whole = (node.op.lo, node.op.hi) == node.op.out.bounds
+            return _MEAN if whole else _MEAN + _CLIP
         case requant.FloatRequant(emulated=emulated):
             return _FLOAT if host.fpu and not emulated else _FLOAT_EMULATED
     return _CYCLES.get(type(node.op), 4.0)

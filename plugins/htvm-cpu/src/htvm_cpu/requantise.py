@@ -14,6 +14,8 @@ Ints = npt.NDArray[np.int64]
 
 _MAGIC_LIMIT = 1 << 22
 _HEAD_ROOM = 1 << 29
+_FLOAT_EXACT = 1 << 24
+_MOST_HALVINGS = 23
 
 
 def requantise(op: requant.Requant, value: Value, channel: str, writer: Writer) -> Value:
@@ -124,10 +126,30 @@ def _only_right(op: requant.TfliteRequant, magnitude: int) -> bool:
 
 
 def _float(op: requant.FloatRequant, value: Value, channel: str, writer: Writer) -> str:
+    bits = halvings(op)
+    if bits and writer.host.is_scalar and max(map(abs, value.interval)) <= _FLOAT_EXACT:
+        return _half_even(op, bits, value, writer)
     if op.emulated or not writer.host.fpu:
         return _emulated(op, value, channel, writer)
     scale = _parameter("scale", op.scale, DType.FLOAT32, channel, writer)
     return rounded(f"(float){value.text} * {scale}", op.zero_point, op.lo, op.hi, writer)
+
+
+def halvings(op: requant.FloatRequant) -> int:
+    """``n`` where the scale is ``2**-n`` for all channels, n from 1 to 23; else 0."""
+    fraction, exponent = np.frexp(op.scale.astype(np.float64))
+    same = np.all(fraction == 0.5) and np.unique(exponent).size == 1
+    bits = 1 - int(exponent.flat[0])
+    return bits if same and 1 <= bits <= _MOST_HALVINGS else 0
+
+
+def _half_even(op: requant.FloatRequant, bits: int, value: Value, writer: Writer) -> str:
+    """Half to even of a power of two, in integers: no float would be rounded before."""
+    text = writer.let(value.text)
+    below = (1 << (bits - 1)) - 1
+    odd = f"(({text} >> {bits}) & 1)"
+    total = plus(f"{text} + {odd}", below)
+    return _clipped(f"({total}) >> {bits}", op, op.zero_point, wide=False, writer=writer)
 
 
 def rounded(
