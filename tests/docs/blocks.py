@@ -24,12 +24,13 @@ _DIRECTIVE = re.compile(r"\{code-block\} (?P<language>\w+)")
 _CAPTION = re.compile(r"\A:caption: (?P<file>\S+)\n+")
 _INSTALLED = (
     (r"python3 -m venv \S+", "true"),
+    (r"pip install -e (\./htvm-\w+)", rf"python {Path(__file__).with_name('install.py')} site \1"),
     (r"\S*pip install [^&\n]*", "true "),
     (r"source \S+/activate", "true"),
     (r"\.venv/bin/", ""),
 )
 """What the environment of the tests has done already, as pattern and replacement."""
-_TIMEOUT_S = 300
+_TIMEOUT_S = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +127,11 @@ def _compile(block: Block, folder: Path, where: str) -> None:
 
 def _check(command: list[str], folder: Path, where: str) -> None:
     bin_folder = str(Path(sys.executable).parent)
-    variables = {**os.environ, "PATH": os.pathsep.join([bin_folder, os.environ["PATH"]])}
+    variables = {
+        **os.environ,
+        "PATH": os.pathsep.join([bin_folder, os.environ["PATH"]]),
+        "PYTHONPATH": str(folder / "site"),
+    }
     done = subprocess.run(
         command,
         cwd=folder,

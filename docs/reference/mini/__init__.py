@@ -9,6 +9,7 @@ from .htvm_hardware import Describe
 from .htvm_options import Options
 from .htvm_pack import Pack
 from .htvm_patterns import Patterns
+from .htvm_runner import Simulator
 from .htvm_runtime import Files
 from .htvm_schedule import Schedule
 from .htvm_tilings import Tilings
@@ -16,7 +17,7 @@ from .htvm_tilings import Tilings
 
 class Mini(
     Describe, Patterns, Tilings, CostModel, Pack, Schedule, Emit, Files,
-    ConvertCost, Convert, Doctor, Options,
+    ConvertCost, Convert, Simulator, Doctor, Options,
 ):  # fmt: skip
     """A host and a unit that multiplies a vector by a matrix, four rows at a time."""
 

@@ -57,9 +57,11 @@ void mini_rows(const mini_job *job)
 class Files(Target):
     @hookimpl
     def htvm_runtime(self, hardware: Hardware) -> Runtime:
+        emulation = {"mini_emulation.c": EMULATION, **emulation_support(hardware)}
         return Runtime(
             headers={"mini.h": HEADER},
-            emulation={"mini_emulation.c": EMULATION, **emulation_support(hardware)},
+            emulation=emulation,
+            device=emulation,  # there is no silicon: boards have a driver here
             begin="mini_begin({regions}, {count});",
             end="mini_end();",
             cycles="htvm_emulated_cycles",
