@@ -23,6 +23,7 @@ class Attempt:
     """A layer in one tiling.
 
     Attributes:
+        session: The session that answered.
         case: The drawn layer.
         layer: The layer as the pattern takes it.
         tiling: How it runs.
@@ -31,6 +32,7 @@ class Attempt:
         code: The C.
     """
 
+    session: Session
     case: Case
     layer: Layer
     tiling: Tiling
@@ -125,7 +127,13 @@ def _attempt(case: Case, session: Session, index: int, faults: list[Fault]) -> A
         faults.append(fault_of(error, case, f"{step} of the engine {layer.engine}"))
         return None
     return Attempt(
-        case=named, layer=layer, tiling=tiling, constants=constants, program=program, code=code
+        session=session,
+        case=named,
+        layer=layer,
+        tiling=tiling,
+        constants=constants,
+        program=program,
+        code=code,
     )
 
 

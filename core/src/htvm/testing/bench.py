@@ -33,27 +33,32 @@ class Bench:
     """A network of layers that have nothing to do with each other.
 
     Attributes:
+        session: The session that writes it.
         attempts: The layers.
         schedule: The network.
         memory: Places in main memory.
         project: Its C.
     """
 
+    session: Session
     attempts: tuple[Attempt, ...]
     schedule: Schedule
     memory: MemoryPlan
     project: Project
 
-    def without(self, name: str, session: Session) -> Bench | None:
+    def without(self, name: str) -> Bench | None:
         """The bench without one layer; None if nothing is left."""
         kept = tuple(attempt for attempt in self.attempts if attempt.layer.name != name)
-        return build(kept, session, name=self.schedule.dispatch.graph.name) if kept else None
+        name = self.schedule.dispatch.graph.name
+        return build(kept, self.session, name=name) if kept else None
 
 
-def benches(attempts: Sequence[Attempt], session: Session) -> Iterator[Bench | DoesNotFitError]:
+def benches(
+    attempts: Sequence[Attempt], session: Session, name: str = "bench"
+) -> Iterator[Bench | DoesNotFitError]:
     """Networks of all layers; an error for a layer that alone does not fit the main memory."""
     for start in range(0, len(attempts), LAYERS):
-        yield from _fitting(tuple(attempts[start : start + LAYERS]), session, f"bench{start}")
+        yield from _fitting(tuple(attempts[start : start + LAYERS]), session, f"{name}{start}")
 
 
 def _fitting(
@@ -83,7 +88,9 @@ def build(attempts: tuple[Attempt, ...], session: Session, *, name: str) -> Benc
     schedule = plan.schedule()
     memory = plan_memory(schedule, session.hardware)
     project = emit(schedule, memory, session)
-    return Bench(attempts=attempts, schedule=schedule, memory=memory, project=project)
+    return Bench(
+        session=session, attempts=attempts, schedule=schedule, memory=memory, project=project
+    )
 
 
 @dataclass(kw_only=True, eq=False)

@@ -40,7 +40,7 @@ ANYTHING = Contract(
 PLAIN = Contract(ops=("plain",), input_types=(DType.INT8,), multiplier_bits=())
 """The arithmetic every accelerator has, for engines that state no contract."""
 
-LAYERS = 100
+LAYERS = 80
 """Layers that should be accepted, all patterns together."""
 LEAST = 3
 """Layers that should be accepted of every pattern."""

@@ -15,15 +15,20 @@ from htvm.host.stage import verify
 from htvm.ir.graph import Graph
 from htvm.plugins.session import Session, open_session
 from htvm.target.base import Target
+from htvm.target.hardware import Memory
 from htvm.target.pattern import Pattern
-from htvm.testing.attempts import Answers, ask_all
+from htvm.testing.attempts import Answers, Attempt, ask_all
 from htvm.testing.bench import Bench, benches
 from htvm.testing.blame import blamed
-from htvm.testing.cases import LAYERS, LEAST, PLAIN, Case, cases_of
+from htvm.testing.cases import LAYERS, LEAST, PLAIN, Case, cases_of, judge, prefixed
 from htvm.testing.deploying import Deployed, deploy
 from htvm.testing.networks import networks
 
 HOST = "cpu"
+TIGHT = 3
+"""The largest of so many accepted layers is also run in small scratchpads."""
+TIGHT_BYTES = 8_192
+"""Size of a small scratchpad; at most half of the real one."""
 RETRIES = 3
 """Layers left out of a network one after the other because they keep it from running."""
 
@@ -50,6 +55,7 @@ class Subject:
         target: Its id, or its class.
         settings: Hardware keys and options changed for the test.
         networks: Networks to deploy besides the kit's own.
+        layers: Layers that should be accepted, all patterns together.
     """
 
     def __init__(
@@ -58,10 +64,12 @@ class Subject:
         *,
         settings: Mapping[str, str] | None = None,
         given: Sequence[Graph] = (),
+        layers: int = LAYERS,
     ) -> None:
         self.target = target
         self.settings = settings or {}
         self.networks = tuple(given)
+        self.layers = layers
         self._deployed: dict[Graph, Deployed] = {}
 
     def fresh_session(self) -> Session:
@@ -93,7 +101,7 @@ class Subject:
     def cases(self) -> tuple[Case, ...]:
         """Layers drawn for every pattern."""
         found: list[Case] = []
-        wanted = max(LEAST, LAYERS // max(1, len(self.patterns)))
+        wanted = max(LEAST, self.layers // max(1, len(self.patterns)))
         for pattern in self.patterns:
             found += cases_of(pattern, self.session.hardware, wanted, len(found))
         return tuple(found)
@@ -109,13 +117,47 @@ class Subject:
         return ask_all(self.accepted, self.session)
 
     @cached_property
+    def tight_session(self) -> Session | None:
+        """A session with small scratchpads; None for a target that has none."""
+        hardware = self.session.hardware
+        small = {
+            f"memory.{memory.name}.size_bytes": str(_small(memory))
+            for memory in hardware.memories.values()
+            if memory.name != hardware.main_memory
+        }
+        if not small:
+            return None
+        return open_session(self.target, settings={**self.settings, **small})
+
+    @cached_property
+    def tight_answers(self) -> Answers:
+        """What the tiling hooks say to some of the layers when scratchpads are small."""
+        session = self.tight_session
+        if session is None:
+            return Answers()
+        again = (
+            judge(prefixed(case.graph, "tight_"), case.pattern, session.hardware, case.number)
+            for case in sorted(self.accepted, key=_elements)[-len(self.accepted) // TIGHT :]
+        )
+        return ask_all(again, session)
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Every layer that got as far as C."""
+        return (*self.answers.attempts, *self.tight_answers.attempts)
+
+    @cached_property
     def benches(self) -> tuple[Bench | DoesNotFitError, ...]:
         """The layers side by side in networks.
 
         Raises:
             HtvmError: Core's own hooks fail: conversions, the runtime.
         """
-        return tuple(benches(self.answers.attempts, self.session))
+        usual = benches(self.answers.attempts, self.session)
+        if self.tight_session is None:
+            return tuple(usual)
+        tight = benches(self.tight_answers.attempts, self.tight_session, "tight")
+        return (*usual, *tight)
 
     @cached_property
     def compiler(self) -> Compiler:
@@ -138,9 +180,8 @@ class Subject:
     @cached_property
     def runs(self) -> tuple[Run, ...]:
         """Every bench compiled with sanitizers, run and compared with the reference."""
-        return tuple(
-            self._run(bench) for bench in self.benches if not isinstance(bench, DoesNotFitError)
-        )
+        ready = (bench for bench in self.benches if not isinstance(bench, DoesNotFitError))
+        return tuple(self._run(bench) for bench in ready)
 
     @cached_property
     def small_networks(self) -> tuple[Graph, ...]:
@@ -171,7 +212,7 @@ class Subject:
             except (MismatchError, ToolError) as error:
                 guilty = guilty_layer(error, current)
                 errors.append((guilty, error))
-                current = current.without(guilty, self.session) if guilty else None
+                current = current.without(guilty) if guilty else None
         return Run(bench=current or bench, verification=None, errors=tuple(errors))
 
     def verify(self, bench: Bench, *, sanitize: bool | None = None) -> Verification:
@@ -184,6 +225,18 @@ class Subject:
         wanted = self.sanitizes if sanitize is None else sanitize
         options = VerifyOptions(random=1, sanitize=wanted, required=True)
         return verify(bench.schedule, bench.memory, bench.project, options, self.compiler)
+
+
+def _elements(case: Case) -> int:
+    """Elements of a layer's constants, inputs and output."""
+    layer = case.layer
+    return sum(tensor.elements for tensor in layer.tensors.values()) if layer else 0
+
+
+def _small(memory: Memory) -> int:
+    """The size of a scratchpad in which most drawn layers take several tiles."""
+    size = min(TIGHT_BYTES, memory.size_bytes // 2)
+    return max(size // memory.align_bytes, 1) * memory.align_bytes
 
 
 def guilty_layer(error: HtvmError, bench: Bench) -> str:

@@ -39,6 +39,11 @@ _EXIT_DOES_NOT_CONFORM = 7
     type=click.Path(path_type=Path),
     help="A network to deploy besides the kit's own.",
 )
+@click.option(
+    "--layers",
+    type=click.IntRange(1, 10_000),
+    help="Layers to draw that should be taken, all patterns together.  [default: 80]",
+)
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Hardware or option.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write the scorecard as a page.")
 @options.as_json
@@ -49,6 +54,7 @@ def command(target: str, level: int, as_json: bool, **values: Any) -> None:
     element with the integer reference.
     """
     from htvm.testing import Subject, run_kit
+    from htvm.testing.cases import LAYERS
     from htvm.testing.static.place import locate
 
     locate(target)
@@ -56,6 +62,7 @@ def command(target: str, level: int, as_json: bool, **values: Any) -> None:
         target,
         settings=options.pairs(values["settings"], "--set"),
         given=[_graph(path) for path in values["networks"]],
+        layers=values["layers"] or LAYERS,
     )
     card = run_kit(
         subject,

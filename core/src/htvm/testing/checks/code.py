@@ -101,7 +101,7 @@ def sanitized(subject: Subject) -> Verdict:
 
 
 def _run_fault(subject: Subject, name: str, error: HtvmError) -> Fault:
-    attempt = layer_names(subject.answers.attempts).get(name)
+    attempt = layer_names(subject.attempts).get(name)
     text = ": ".join(part for part in (f"{error.message} [HTVM-{error.code}]", error.seen) if part)
     if attempt is None:
         return Fault(subject="code", what=text, where="htvm_emit, htvm_convert or the emulation")

@@ -54,7 +54,7 @@ def _larger_cost(subject: Subject, case: Case) -> int | None:
 def timelines(subject: Subject) -> Verdict:
     """What a tiling costs is what its tile program takes."""
     faults, count = [], 0
-    for attempt, program in programs(subject.answers.attempts):
+    for attempt, program in programs(subject.attempts):
         count += 1
         played = timeline(program).total
         if differs(attempt.tiling.cost.total, played):

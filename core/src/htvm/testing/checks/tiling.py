@@ -21,7 +21,7 @@ from htvm.testing.subject import Subject
 def answers(subject: Subject) -> Verdict:
     """Accepted layers are tiled, packed, scheduled and written."""
     found = subject.answers
-    faults = list(found.faults)
+    faults = [*found.faults, *subject.tight_answers.faults]
     fitting = {case.pattern.name for case, _ in found.tilings}
     for case, reason in found.misfits:
         if case.pattern.name not in fitting:
@@ -75,8 +75,8 @@ def misplaced(layout: Layout, shape: tuple[int, ...]) -> str:
 def fits(subject: Subject) -> Verdict:
     """Buffers lie inside their memories, at their memories' alignment."""
     faults, count = [], 0
-    memories = subject.session.hardware.memories
-    for attempt, program in programs(subject.answers.attempts):
+    for attempt, program in programs(subject.attempts):
+        memories = attempt.session.hardware.memories
         for buffer in program.buffers.values():
             count += 1
             memory = memories.get(buffer.memory)
@@ -103,8 +103,8 @@ def fits(subject: Subject) -> Verdict:
 def covers(subject: Subject) -> Verdict:
     """Programs read nothing too early, and write every element of the output once."""
     faults, count = [], 0
-    memories = subject.session.hardware.memories
-    for attempt, program in programs(subject.answers.attempts):
+    for attempt, program in programs(subject.attempts):
+        memories = attempt.session.hardware.memories
         count += len(program.tiles)
         try:
             check_program(
@@ -172,7 +172,7 @@ def cost_fault(cost: Cost) -> str:
 def costs(subject: Subject) -> Verdict:
     """Costs are whole, positive, and no more than their parts."""
     faults = []
-    for case, tilings in subject.answers.tilings:
+    for case, tilings in (*subject.answers.tilings, *subject.tight_answers.tilings):
         found = next(filter(None, (cost_fault(tiling.cost) for tiling in tilings)), "")
         if found:
             faults.append(_about(case, f"{case.name}: cost {found}", "htvm_cost, htvm_tilings"))
