@@ -6,8 +6,9 @@ overlapping transfers with jobs, and reading the cost off the program are the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 from htvm.ir.layout import Layout
 from htvm.schedule.timeline import timeline
@@ -24,6 +25,10 @@ WEIGHTS = "weights"
 
 _ORDERS = (("outputs", "rows", "columns"), ("rows", "columns", "outputs"))
 _ONE = range(1)
+_STEPS_A_TILE = 4
+"""Steps the host issues while nothing else runs."""
+_LEAST_GRIDS, _MOST_GRIDS, _MOST_TILES = 4, 40, 600
+"""Grids priced exactly: at least, at most, and how many tiles they may have together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +128,7 @@ def window_tilings(
     scheduled and take the cycles of their timelines.
     """
     plan = _Plan(layer=layer, engine=engine, window=window(layer), main_memory=main_memory)
-    found = [plan.tiling(grid) for grid in plan.grids()]
+    found = [plan.tiling(grid) for grid in _affordable(plan.grids())]
     found.sort(key=lambda tiling: tiling.cost.total)
     if not found:
         return ()
@@ -144,6 +149,15 @@ def window_tilings(
     )
 
 
+def _affordable(grids: Sequence[Grid]) -> Iterator[Grid]:
+    """The first few grids, and more of those after them while they are quick to schedule."""
+    tiles = 0
+    for number, grid in enumerate(grids):
+        tiles += grid.count()
+        if number < _LEAST_GRIDS or tiles <= _MOST_TILES:
+            yield grid
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Plan:
     """One layer on one engine."""
@@ -162,7 +176,7 @@ class _Plan:
             "rows": one.out_rows,
         }
         tried = grids(extents, steps={"outputs": self.engine.lanes}, orders=_ORDERS)
-        return cheapest(tried, fits=self._fits, cost=self._estimate)
+        return cheapest(tried, fits=self._fits, cost=self._estimate, keep=_MOST_GRIDS)
 
     def tiling(self, grid: Grid) -> WindowTiling:
         """A grid with its program and what that costs."""
@@ -233,18 +247,20 @@ class _Plan:
         )
 
     def _estimate(self, grid: Grid) -> int:
-        """Cycles if every tile took as long as the first."""
+        """Cycles if every tile took as long as the first, the ragged ones their share of it."""
         first = self._work(next(grid.tiles()))
         took = {name: self.engine.transfer_cycles(span) for name, span in first.loads.items()}
         each = ("outputs",) if self.window.kind == "depthwise" else ()
-        loads = took["input"] * grid.loads("rows", "columns", *each)
-        loads += took[WEIGHTS] * grid.loads("outputs")
+        share = prod(grid.extents[name] / grid.sizes[name] for name in grid.order)
+        inputs = took["input"] * grid.loads("rows", "columns", *each)
+        loads = (inputs + took[WEIGHTS] * grid.loads("outputs")) * share / grid.count()
         store = self.engine.transfer_cycles(first.store)
-        rest = [first.cycles * grid.count(), loads, store * grid.count()]
+        rest = [first.cycles * share, loads, store * share]
         if self.engine.queues.load == self.engine.queues.store:
             rest = [rest[0], rest[1] + rest[2]]
-        ends = sum(took.values()) + store
-        return sum(rest) if self.engine.slots == 1 else max(rest) + ends
+        steps = grid.count() * self.engine.host_cycles * _STEPS_A_TILE
+        ends = sum(took.values()) + store + steps
+        return round(sum(rest) + steps if self.engine.slots == 1 else max(rest) + ends)
 
     def _work(self, ranges: Ranges) -> Work:
         """What is to be done for one tile."""
