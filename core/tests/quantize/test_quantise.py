@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 from quantize_nets import FloatNet, by_onnxruntime, network, residual, samples
 
 from htvm.frontend import integerise, read
+from htvm.ir.ops import Pad
 from htvm.numerics import execute
 from htvm.quantize.asymmetric import quantise_qdq, run_qdq
 from htvm.quantize.calibrate import bounded_bias
 from htvm.quantize.calibration import checked
 from htvm.quantize.equalise import equalise
 from htvm.quantize.execute import output
-from htvm.quantize.integer import Step, logits, run, to_integers, worst_sum
+from htvm.quantize.integer import Step, logits, read_inputs, run, worst_sum
 from htvm.quantize.network import Add, Linear
+from htvm.quantize.offset import without_offsets
 from htvm.quantize.quantise import quantise
 from htvm.quantize.rounding import Range, compensated, error, nearest
 from htvm.quantize.scheme import EXACT_IN_FLOAT, Scheme
@@ -56,11 +58,28 @@ def test_onnxruntime_reference_and_ours_agree_in_every_element(
     found = network(net.save(net.conv(x, 2 * channels, 5, size=1)))
     quantised = quantise(found, checked({"x": samples(6, seed)}, "x"), SCHEME).integers
     path = written(quantised, folder)
-    given_x = to_integers(3 * samples(5, seed + 1), quantised.input_scale)
+    held = read_inputs(quantised, {"x": 3 * samples(5, seed + 1)})
+    given_x = (held["x"] + quantised.input_zero).astype(np.int8)
     graph = integerise(read(path))
-    exact = execute(graph, {"x": given_x.astype(np.int8)})[graph.outputs[0]]
-    assert np.array_equal(by_onnxruntime(path, given_x.astype(np.int8)), exact)
-    assert np.array_equal(run(quantised, {"x": given_x})[found.output], exact)
+    exact = execute(graph, {"x": given_x})[graph.outputs[0]]
+    assert np.array_equal(by_onnxruntime(path, given_x), exact)
+    assert np.array_equal(run(quantised, held)[found.output], exact)
+    assert graph.tensors["x"].quantization.zero_point == quantised.input_zero
+
+
+def test_a_one_sided_input_gets_a_zero_point_and_its_border_holds_it(tmp_path) -> None:
+    net = FloatNet(tmp_path)
+    first = net.op("Relu", net.conv("x", 3, 8))
+    found = network(net.save(net.conv(first, 8, 96)))
+    x = np.abs(samples(16, 0))
+    quantised = quantise(found, checked({"x": x}, "x"), SCHEME).integers
+    assert quantised.input_zero < -100
+    plain = without_offsets(quantised)
+    (border,) = [layer.op for layer in plain.network.layers if isinstance(layer.op, Pad)]
+    assert border.value == quantised.input_zero
+    held = read_inputs(quantised, {"x": x})
+    shifted = {"x": held["x"] + quantised.input_zero}
+    assert np.array_equal(run(plain, shifted)[found.output], run(quantised, held)[found.output])
 
 
 def test_is_near_to_float_on_samples_not_seen(made) -> None:

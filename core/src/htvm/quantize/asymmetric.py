@@ -12,7 +12,7 @@ from htvm.quantize.execute import apply, output
 from htvm.quantize.families import tied
 from htvm.quantize.integer import IntegerNetwork
 from htvm.quantize.moments import Moments, grouped, moments
-from htvm.quantize.network import FloatNetwork, Floats, Linear
+from htvm.quantize.network import FloatNetwork, Floats, Linear, Sum
 from htvm.quantize.rounding import Doubles, Range, compensated
 from htvm.quantize.statistics import Statistics, gather
 
@@ -121,10 +121,22 @@ def from_integers(quantised: IntegerNetwork) -> QdqNetwork:
             layers.append(layer)
     return QdqNetwork(
         network=replace(quantised.network, layers=tuple(layers)),
-        grids={name: Grid(scale=scale) for name, scale in quantised.scales.items()},
+        grids=_shifted(quantised),
         weight_scales=scales,
         bias_scales=biases,
     )
+
+
+def _shifted(quantised: IntegerNetwork) -> dict[str, Grid]:
+    """Grids of a shift-only network; ops that move an input keep its zero point."""
+    zeros = dict(quantised.zeros)
+    for layer in quantised.network.layers:
+        if not isinstance(layer.op, Sum) and layer.inputs[0] in zeros:
+            zeros[layer.output] = zeros[layer.inputs[0]]
+    return {
+        name: Grid(scale=scale, zero_point=zeros.get(name, 0))
+        for name, scale in quantised.scales.items()
+    }
 
 
 def sqnr_db(network: FloatNetwork, quantised: QdqNetwork, data: Mapping[str, Floats]) -> float:

@@ -58,7 +58,11 @@ def calibrate(network: FloatNetwork, data: Mapping[str, Floats], plan: Plan) -> 
     """
     scales, bounds = plan.choice.scales, plan.scheme.bounds
     wanted = dict(data)
-    seen = {name: to_integers(x, scales[name], *bounds) for name, x in data.items()}
+    zeros = plan.choice.zeros
+    seen = {
+        name: to_integers(x, scales[name], *(end - zeros.get(name, 0) for end in bounds))
+        for name, x in data.items()
+    }
     last = {name: layer.name for layer in network.layers for name in layer.inputs}
     layers: list[Node] = []
     steps: dict[str, Step] = {}
@@ -79,7 +83,7 @@ def calibrate(network: FloatNetwork, data: Mapping[str, Floats], plan: Plan) -> 
                 wanted.pop(name, None)
                 seen.pop(name, None)
     return IntegerNetwork(
-        network=replace(network, layers=tuple(layers)), steps=steps, scales=scales
+        network=replace(network, layers=tuple(layers)), steps=steps, scales=scales, zeros=zeros
     )
 
 

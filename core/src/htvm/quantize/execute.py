@@ -75,7 +75,9 @@ def _mean(op: AvgPool, x: Floats) -> Floats:
 
 
 def _pad(op: Pad, x: Floats) -> Floats:
-    return np.pad(x, tuple(zip(op.before, op.after, strict=True)))
+    return np.pad(
+        x, tuple(zip(op.before, op.after, strict=True)), constant_values=np.float32(op.value)
+    )
 
 
 def _softmax(op: Softmax, x: Floats) -> Floats:

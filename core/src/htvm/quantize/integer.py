@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 
 import numpy as np
@@ -37,11 +37,19 @@ class IntegerNetwork:
         network: Weights and biases are whole numbers; bounds of sums mean nothing any more.
         steps: The requantisation of every layer that sums, by layer name.
         scales: What 1 stands for, of every tensor.
+        zeros: The int8 that stands for 0.0 in an input, where that is not 0. Tensors here hold
+            what is left when it is subtracted, unless :mod:`htvm.quantize.offset` folded it away.
     """
 
     network: FloatNetwork
     steps: Mapping[str, Step]
     scales: Mapping[str, float]
+    zeros: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def input_zero(self) -> int:
+        """Zero point of the first input."""
+        return self.zeros.get(self.network.inputs[0], 0)
 
     @property
     def input_scale(self) -> float:
@@ -57,6 +65,15 @@ class IntegerNetwork:
 def to_integers(x: Floats, scale: float, lo: int = -128, hi: int = 127) -> Floats:
     """The nearest whole multiples of ``scale``, saturating."""
     return np.asarray(np.clip(np.rint(x / np.float32(scale)), lo, hi), dtype=np.float32)
+
+
+def read_inputs(quantised: IntegerNetwork, x: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Inputs of real numbers as the whole numbers the network computes with."""
+    found = {}
+    for name, value in x.items():
+        zero = quantised.zeros.get(name, 0)
+        found[name] = to_integers(value, quantised.scales[name], -128 - zero, 127 - zero)
+    return found
 
 
 def run_layer(layer: Node, step: Step | None, scale: float, *operands: Floats) -> Floats:
@@ -123,8 +140,7 @@ def run(
 
 def ties(quantised: IntegerNetwork, x: Mapping[str, Floats]) -> tuple[int, int]:
     """Elements of sums, and those of them that a rounding of halves to even would change."""
-    integers = {name: to_integers(value, quantised.scales[name]) for name, value in x.items()}
-    values = run(quantised, integers, keep_all=True)
+    values = run(quantised, read_inputs(quantised, x), keep_all=True)
     elements = changed = 0
     for layer in quantised.network.layers:
         op = layer.op
@@ -141,8 +157,7 @@ def ties(quantised: IntegerNetwork, x: Mapping[str, Floats]) -> tuple[int, int]:
 
 def logits(quantised: IntegerNetwork, x: Mapping[str, Floats]) -> Floats:
     """The output in real numbers for inputs of real numbers."""
-    integers = {name: to_integers(value, quantised.scales[name]) for name, value in x.items()}
-    result = run(quantised, integers)[quantised.network.output]
+    result = run(quantised, read_inputs(quantised, x))[quantised.network.output]
     return result * np.float32(quantised.output_scale)
 
 

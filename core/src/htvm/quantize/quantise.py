@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from htvm.quantize.equalise import equalise, links
 from htvm.quantize.execute import output
 from htvm.quantize.integer import IntegerNetwork, logits
 from htvm.quantize.network import FloatNetwork, Floats
+from htvm.quantize.offset import fits
 from htvm.quantize.scales import Choice, choose_scales
 from htvm.quantize.scheme import Scheme
 from htvm.quantize.statistics import Statistics, gather
@@ -52,6 +53,7 @@ class _Start:
     data: Mapping[str, Floats]
     statistics: Statistics
     choice: Choice
+    symmetric: Choice
 
 
 def quantise(
@@ -133,12 +135,24 @@ def _started(
         statistics = gather(network, data, seed)
         label = "layers equalised" + (" with activations" if strength else "")
     choice = choose_scales(network, statistics, scheme)
-    return _Start(label=label, network=network, data=data, statistics=statistics, choice=choice)
+    plain = choose_scales(network, statistics, scheme, shift=False) if choice.zeros else choice
+    return _Start(
+        label=label,
+        network=network,
+        data=data,
+        statistics=statistics,
+        choice=choice,
+        symmetric=plain,
+    )
 
 
 def _made(start: _Start, scheme: Scheme, method: Method) -> IntegerNetwork:
     plan = Plan(choice=start.choice, scheme=scheme, method=method)
-    return calibrate(start.network, start.data, plan)
+    made = calibrate(start.network, start.data, plan)
+    if fits(made):
+        return made
+    # Without a zero point the biases are as small as they can be.
+    return calibrate(start.network, start.data, replace(plan, choice=start.symmetric))
 
 
 def _loss(given: Floats, wanted: Floats) -> float:

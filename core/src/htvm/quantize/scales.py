@@ -7,16 +7,20 @@ Every error is taken relative to the power of the tensor it disturbs, and they a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import ceil, isfinite, log2, prod
 
 import numpy as np
 
 from htvm.ir.graph import Node
+from htvm.ir.ops import Clip, Concat, MaxPool2d
+from htvm.quantize import kernels
+from htvm.quantize.execute import apply
 from htvm.quantize.families import Family, exponents, families
 from htvm.quantize.moments import grouped
-from htvm.quantize.network import AvgPool, FloatNetwork, Linear, Sum
+from htvm.quantize.network import Add, AvgPool, Conv, Dense, FloatNetwork, Floats, Linear, Sum
+from htvm.quantize.offset import may_shift
 from htvm.quantize.rounding import Range, error, nearest
 from htvm.quantize.scheme import Scheme
 from htvm.quantize.statistics import Statistics
@@ -36,32 +40,70 @@ class Choice:
     Attributes:
         scales: Of every tensor.
         shifts: Of every layer that sums, by name.
+        zeros: Zero points of inputs.
     """
 
     scales: Mapping[str, float]
     shifts: Mapping[str, int]
+    zeros: Mapping[str, int] = field(default_factory=dict)
 
 
 class Errors:
     """Errors that scales cause, each computed once."""
 
-    def __init__(self, network: FloatNetwork, statistics: Statistics, scheme: Scheme) -> None:
+    def __init__(
+        self, network: FloatNetwork, statistics: Statistics, scheme: Scheme, *, shift: bool
+    ) -> None:
         self.network = network
         self.statistics = statistics
         self.scheme = scheme
+        self.shifted = {name for name in network.inputs if shift and may_shift(network, name)}
         self._weights: dict[tuple[str, int], float] = {}
+        self._powers: dict[str, float] = {}
         self._tensors: dict[tuple[str, int], float] = {}
 
     def tensor(self, name: str, scale: float) -> float:
-        """Relative error of a tensor's elements rounded to multiples of a scale and clipped."""
+        """Relative error of what reads a tensor when it is rounded to multiples and clipped."""
         key = (name, round(log2(scale) * 64))
         if key not in self._tensors:
-            samples = self.statistics.samples[name]
-            lo, hi = self.scheme.bounds
+            samples = self.statistics.whole[name]
+            zero = self.zero(name, scale)
+            lo, hi = self.scheme.lo - zero, self.scheme.hi - zero
             kept = np.clip(np.rint(samples / np.float32(scale)), lo, hi) * np.float32(scale)
-            noise = float(np.mean((kept - samples) ** 2, dtype=np.float64))
-            self._tensors[key] = noise / max(self.statistics.power[name], _EMPTY)
+            self._tensors[key] = self._seen(name, kept - samples)
         return self._tensors[key]
+
+    def zero(self, name: str, scale: float) -> int:
+        """The zero point that centres an input's range; 0 for every other tensor."""
+        if name not in self.shifted:
+            return 0
+        lo, hi = self.scheme.bounds
+        least, most = self.statistics.ranges[name]
+        middle = (lo + hi) / 2 - (least + most) / 2 / scale
+        return int(np.clip(np.rint(middle), lo, hi))
+
+    def _seen(self, name: str, noise: Floats) -> float:
+        """Power of an error where it arrives, relative to the signal there, over all readers."""
+        total = self._relative(name, noise) if name == self.network.output else 0.0
+        for layer in self.network.consumers[name]:
+            op = layer.op
+            if isinstance(op, Conv | Dense):
+                made = kernels.conv(op, noise) if isinstance(op, Conv) else kernels.dense(op, noise)
+                axes = (0, 2, 3) if isinstance(op, Conv) else tuple(range(made.ndim - 1))
+                # A layer's bias takes up the mean.
+                total += float(made.var(axis=axes).mean()) / max(self._raw_power(layer), _EMPTY)
+            elif isinstance(op, AvgPool):
+                pooled = kernels.sum_pool(op, noise) / np.float32(prod(op.kernel))
+                total += self._relative(layer.output, pooled)
+            elif isinstance(op, Add | Concat | MaxPool2d):
+                total += self._relative(layer.output, noise)
+            else:
+                moved = noise if isinstance(op, Clip) else apply(layer, noise)
+                total += self._seen(layer.output, moved)
+        return total
+
+    def _relative(self, name: str, noise: Floats) -> float:
+        return float(noise.var()) / max(self.statistics.power[name], _EMPTY)
 
     def weights(self, layer: Node, step: float) -> float:
         """Relative error of a layer's output when its weights become multiples of ``step``."""
@@ -80,10 +122,13 @@ class Errors:
 
     def _raw_power(self, layer: Node) -> float:
         """Mean variance of the sums; a ReLU takes part of both it and the error away."""
-        op = layer.op
-        assert isinstance(op, Linear)
-        covariance = self.statistics.moments[layer.name].covariance
-        return error(grouped(op.weights, op), covariance) / len(op.bias)
+        if layer.name not in self._powers:
+            op = layer.op
+            assert isinstance(op, Linear)
+            covariance = self.statistics.moments[layer.name].covariance
+            power = error(grouped(op.weights, op), covariance) / len(op.bias)
+            self._powers[layer.name] = power
+        return self._powers[layer.name]
 
     def shift(self, layer: Node, scale_in: float, scale_out: float) -> tuple[int, float]:
         """The best shift of a layer between two scales, and the error of the weights with it."""
@@ -105,10 +150,9 @@ class Errors:
 class Search:
     """Coordinate descent over the families' scales."""
 
-    def __init__(self, errors: Errors, fixed: Mapping[str, float]) -> None:
+    def __init__(self, errors: Errors) -> None:
         self._errors = errors
         self._network = errors.network
-        self._fixed = fixed
         self._adds = dict.fromkeys(_add_names(self._network), 0)
         self._exponents = exponents(self._network, self._adds) or {}
         self._bases = {family: self._start(family) for family in self._families}
@@ -132,7 +176,12 @@ class Search:
         return self._choice()
 
     def _start(self, family: Family) -> float:
-        greatest = max(self._errors.statistics.greatest[name] for name in family.members)
+        statistics = self._errors.statistics
+        for name in family.members:
+            if name in self._errors.shifted:
+                least, most = statistics.ranges[name]
+                return max(most - least, _EMPTY) / (self._errors.scheme.hi - self._errors.scheme.lo)
+        greatest = max(statistics.greatest[name] for name in family.members)
         return max(greatest, _EMPTY) / self._errors.scheme.hi
 
     def _scale(self, tensor: str) -> float:
@@ -159,15 +208,12 @@ class Search:
             yield {**self._adds, name: 1 - self._adds[name]}
 
     def _candidates(self, family: Family) -> Iterator[float]:
-        known = [self._fixed[name] for name in family.members if name in self._fixed]
-        if known:
-            yield known[0]
-            return
         makers = [self._network.producers.get(name) for name in family.members]
         if any(maker is not None and isinstance(maker.op, AvgPool) for maker in makers):
             yield from self._pooled(family)
             return
         start = self._start(family)
+        yield start
         count = round((_BELOW + _ABOVE) * _STEPS)
         for index in range(count + 1):
             base = start * 2.0 ** (_ABOVE - index / _STEPS)
@@ -209,7 +255,11 @@ class Search:
 
     def _choice(self) -> Choice:
         scales = {name: self._scale(name) for name in self._home}
-        return Choice(scales=scales, shifts=shifts(self._errors, scales, self._adds))
+        return Choice(
+            scales=scales,
+            shifts=shifts(self._errors, scales, self._adds),
+            zeros={name: self._errors.zero(name, scales[name]) for name in self._errors.shifted},
+        )
 
 
 def shifts(errors: Errors, scales: Mapping[str, float], adds: Mapping[str, int]) -> dict[str, int]:
@@ -232,7 +282,8 @@ def choose_scales(
     network: FloatNetwork,
     statistics: Statistics,
     scheme: Scheme,
-    fixed: Mapping[str, float] | None = None,
+    *,
+    shift: bool = True,
 ) -> Choice:
     """The scales with the least error.
 
@@ -240,6 +291,6 @@ def choose_scales(
         network: The network.
         statistics: Of it on the calibration data.
         scheme: The arithmetic.
-        fixed: Scales that are given, by tensor.
+        shift: Whether inputs may have zero points.
     """
-    return Search(Errors(network, statistics, scheme), fixed or {}).run()
+    return Search(Errors(network, statistics, scheme, shift=shift)).run()

@@ -12,7 +12,10 @@ from htvm.quantize.moments import Moments, moments
 from htvm.quantize.network import FloatNetwork, Floats, Linear
 
 _SAMPLES = 1 << 15
-"""Elements of a tensor kept to judge scales by."""
+"""Elements of a tensor kept to judge ranges by."""
+_WHOLE = 1 << 18
+"""Elements of a tensor kept as whole samples, where that many samples are between these two."""
+_LEAST_WHOLE, _MOST_WHOLE = 4, 64
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,7 +24,9 @@ class Statistics:
 
     Attributes:
         samples: Elements of every tensor.
+        whole: Every tensor for a few of the samples, to see errors through the next layer.
         greatest: Greatest magnitude in every tensor.
+        ranges: Least and greatest element of every tensor.
         power: Mean square about the mean of every tensor.
         channels: Greatest magnitude of each channel.
         moments: Of the inputs of every layer with weights, by layer name.
@@ -29,7 +34,9 @@ class Statistics:
     """
 
     samples: Mapping[str, Floats]
+    whole: Mapping[str, Floats]
     greatest: Mapping[str, float]
+    ranges: Mapping[str, tuple[float, float]]
     power: Mapping[str, float]
     channels: Mapping[str, Floats]
     moments: Mapping[str, Moments]
@@ -40,7 +47,9 @@ def gather(network: FloatNetwork, data: Mapping[str, Floats], seed: int) -> Stat
     """Run the network once over all calibration data."""
     random = np.random.default_rng(seed)
     samples: dict[str, Floats] = {}
+    whole: dict[str, Floats] = {}
     greatest: dict[str, float] = {}
+    ranges: dict[str, tuple[float, float]] = {}
     power: dict[str, float] = {}
     channels: dict[str, Floats] = {}
     found: dict[str, Moments] = {}
@@ -49,7 +58,10 @@ def gather(network: FloatNetwork, data: Mapping[str, Floats], seed: int) -> Stat
         flat = value.reshape(-1)
         picked = flat if flat.size <= _SAMPLES else flat[random.integers(0, flat.size, _SAMPLES)]
         samples[name] = picked
-        greatest[name] = float(np.abs(flat).max())
+        count = min(len(value), _MOST_WHOLE, max(_LEAST_WHOLE, _WHOLE // max(1, value[0].size)))
+        whole[name] = value[:: len(value) // count][:count].copy()
+        ranges[name] = float(flat.min()), float(flat.max())
+        greatest[name] = max(map(abs, ranges[name]))
         power[name] = float(flat.var(dtype=np.float64))
         axes = (0, 2, 3) if value.ndim == 4 else tuple(range(value.ndim - 1))
         channels[name] = np.asarray(np.abs(value).max(axis=axes))
@@ -68,7 +80,9 @@ def gather(network: FloatNetwork, data: Mapping[str, Floats], seed: int) -> Stat
                 values.pop(name, None)
     return Statistics(
         samples=samples,
+        whole=whole,
         greatest=greatest,
+        ranges=ranges,
         power=power,
         channels=channels,
         moments=found,

@@ -50,7 +50,9 @@ def carried_output(done: Walk) -> str:
     ]:
         text = model.metadata.get(key)
         if text is not None:
-            done.builder.annotate(name, Quantization(scale=(_scale(key, text),)))
+            zero = _zero_point(model.metadata.get(f"{key.removesuffix('scale')}zero_point", "0"))
+            meaning = Quantization(scale=(_scale(key, text),), zero_point=zero)
+            done.builder.annotate(name, meaning)
     return tensor
 
 
@@ -77,6 +79,13 @@ def _clipped_to_unsigned(model: Model, name: str) -> bool:
     if lo is None or hi is None or isinstance(lo, str | tuple) or isinstance(hi, str | tuple):
         return False
     return bool(np.all(np.asarray(lo) >= 0) and np.all(np.asarray(hi) > 127))
+
+
+def _zero_point(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise refuse.bad_number("metadata of a zero point", repr(text), "an integer") from error
 
 
 def _scale(key: str, text: str) -> float:

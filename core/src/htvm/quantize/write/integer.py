@@ -16,6 +16,7 @@ from htvm.ir.graph import Node
 from htvm.ir.ops import Clip
 from htvm.quantize.integer import IntegerNetwork, Step, clip_bounds
 from htvm.quantize.network import Add, AvgPool, Conv, Dense, Sum
+from htvm.quantize.offset import without_offsets
 from htvm.quantize.write import moves
 from htvm.quantize.write.model import ModelWriter
 
@@ -29,6 +30,7 @@ def integer_model(
         quantised: The network, its sums proved to stay below 2**24.
         metadata: Properties to store beside the scales.
     """
+    quantised = without_offsets(quantised)
     network = quantised.network
     names = [name for layer in network.layers for name in (layer.name, layer.output)]
     writer = ModelWriter(network.name, [*names, *network.inputs])
@@ -43,6 +45,7 @@ def integer_model(
     writer.node("Cast", (held[result],), result, to=TensorProto.INT8)
     scales = {
         "input_scale": repr(quantised.input_scale),
+        "input_zero_point": str(quantised.input_zero),
         "output_scale": repr(quantised.output_scale),
     }
     return writer.model(

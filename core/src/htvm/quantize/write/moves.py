@@ -21,7 +21,8 @@ def move(writer: ModelWriter, layer: Node, inputs: tuple[str, ...], output: str)
         writer.node("Transpose", inputs, output, name=name, perm=op.perm)
     elif isinstance(op, Pad):
         amounts = writer.constant(f"{output}_pads", [*op.before, *op.after], "int64")
-        writer.node("Pad", (*inputs, amounts), output, name=name)
+        value = writer.constant(f"{output}_value", float(op.value))
+        writer.node("Pad", (*inputs, amounts, value), output, name=name)
     elif isinstance(op, Concat):
         writer.node("Concat", inputs, output, name=name, axis=op.axis)
     elif isinstance(op, MaxPool2d):
