@@ -19,6 +19,7 @@ from htvm.numerics import execute
 from htvm.plugins.session import open_session
 from htvm.quantize.calibration import checked
 from htvm.quantize.execute import output
+from htvm.quantize.integer import read_inputs
 from htvm.quantize.network import FloatNetwork
 from htvm.quantize.quantise import quantise
 from htvm.quantize.scheme import Scheme, scheme_for
@@ -135,8 +136,8 @@ def _quantised(case: _Case, calibration: Floats, seed: int = 0) -> tuple[float, 
         path = Path(scratch) / "quantised.onnx"
         path.write_bytes(model.SerializeToString())
         graph = integerise(read(path))
-    scale = np.float32(made.integers.input_scale)
-    inputs = np.clip(np.rint(case.shaped(case.found.evaluation) / scale), -128, 127)
+    held = read_inputs(made.integers, {case.input: case.shaped(case.found.evaluation)})
+    inputs = held[case.input] + made.integers.input_zero
     given = execute(graph, {graph.inputs[0]: inputs.astype(np.int8)})[graph.outputs[0]]
     outputs = given.astype(np.float32) * np.float32(made.integers.output_scale)
     return score(case.name, outputs, case.found), seconds

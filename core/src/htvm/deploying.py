@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from htvm.codegen.write import check_writable, write_project
-from htvm.deployment import Deployment, Progress, Request, VerifyOptions
+from htvm.deployment import CalibrationOptions, Deployment, Progress, Request, VerifyOptions
 from htvm.errors import MismatchError
 from htvm.host.inputs import ImageOrder, parse_spec
 from htvm.ir.tensor import Array
@@ -57,6 +57,7 @@ def deploy(
     sanitize: bool = False,
     seed: int = 0,
     timeout_s: float | None = None,
+    calibration: CalibrationOptions | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Turn a network into C for a target and prove it on this machine.
@@ -79,6 +80,8 @@ def deploy(
         seed: Of the random samples.
         timeout_s: Seconds one layer may take while verifying; None for a limit that grows with
             the layer's work.
+        calibration: Data to quantise the network to the target's arithmetic with; None never
+            changes a number of the network.
         progress: Called with every stage that ends.
 
     Raises:
@@ -97,6 +100,7 @@ def deploy(
         pins=pins or {},
         strict=strict,
         verify=options if verify else None,
+        calibration=calibration,
     )
     return deploy_request(request, progress=progress)
 

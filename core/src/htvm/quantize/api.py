@@ -51,6 +51,7 @@ class Outcome:
         model: The ONNX model.
         format: Its form.
         input_scale: What 1 stands for at the input, by input.
+        input_zero_point: The integer that stands for 0.0 at the input, by input.
         output_scale: What 1 stands for at the output.
         samples: Calibration samples used.
         sqnr_db: Signal to quantisation noise at the output, on calibration data.
@@ -61,6 +62,7 @@ class Outcome:
     model: ModelProto
     format: Format
     input_scale: Mapping[str, float]
+    input_zero_point: Mapping[str, int]
     output_scale: float
     samples: int
     sqnr_db: float
@@ -134,6 +136,7 @@ def _limited(job: _Job, scheme: Scheme, progress: Progress | None) -> Outcome:
         model=model,
         format=form,
         input_scale={name: made.integers.scales[name] for name in job.network.inputs},
+        input_zero_point={name: made.integers.zeros.get(name, 0) for name in job.network.inputs},
         output_scale=made.integers.output_scale,
         samples=job.data.samples,
         sqnr_db=made.sqnr_db,
@@ -160,6 +163,7 @@ def _common(job: _Job) -> Outcome:
         model=qdq_model(made, job.properties),
         format="qdq",
         input_scale={name: made.grids[name].scale for name in network.inputs},
+        input_zero_point={name: made.grids[name].zero_point for name in network.inputs},
         output_scale=made.grids[network.output].scale,
         samples=job.data.samples,
         sqnr_db=sqnr_db(network, made, arrays),

@@ -53,7 +53,6 @@ class _Start:
     data: Mapping[str, Floats]
     statistics: Statistics
     choice: Choice
-    symmetric: Choice
 
 
 def quantise(
@@ -135,15 +134,7 @@ def _started(
         statistics = gather(network, data, seed)
         label = "layers equalised" + (" with activations" if strength else "")
     choice = choose_scales(network, statistics, scheme)
-    plain = choose_scales(network, statistics, scheme, shift=False) if choice.zeros else choice
-    return _Start(
-        label=label,
-        network=network,
-        data=data,
-        statistics=statistics,
-        choice=choice,
-        symmetric=plain,
-    )
+    return _Start(label=label, network=network, data=data, statistics=statistics, choice=choice)
 
 
 def _made(start: _Start, scheme: Scheme, method: Method) -> IntegerNetwork:
@@ -152,7 +143,8 @@ def _made(start: _Start, scheme: Scheme, method: Method) -> IntegerNetwork:
     if fits(made):
         return made
     # Without a zero point the biases are as small as they can be.
-    return calibrate(start.network, start.data, replace(plan, choice=start.symmetric))
+    choice = choose_scales(start.network, start.statistics, scheme, shift=False)
+    return calibrate(start.network, start.data, replace(plan, choice=choice))
 
 
 def _loss(given: Floats, wanted: Floats) -> float:

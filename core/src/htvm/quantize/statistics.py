@@ -13,9 +13,9 @@ from htvm.quantize.network import FloatNetwork, Floats, Linear
 
 _SAMPLES = 1 << 15
 """Elements of a tensor kept to judge ranges by."""
-_WHOLE = 1 << 18
+_WHOLE = 1 << 16
 """Elements of a tensor kept as whole samples, where that many samples are between these two."""
-_LEAST_WHOLE, _MOST_WHOLE = 4, 64
+_LEAST_WHOLE, _MOST_WHOLE = 2, 32
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -69,6 +69,7 @@ def _document(outcome: Outcome, output: Path) -> dict[str, object]:
         "output": str(output),
         "format": outcome.format,
         "input_scale": dict(outcome.input_scale),
+        "input_zero_point": dict(outcome.input_zero_point),
         "output_scale": outcome.output_scale,
         "calibration_samples": outcome.samples,
         "sqnr_db": outcome.sqnr_db,
@@ -80,7 +81,8 @@ def _document(outcome: Outcome, output: Path) -> dict[str, object]:
 def _show(outcome: Outcome, output: Path) -> None:
     console.print_stage("quantize", f"{outcome.way}: {outcome.sqnr_db:.1f} dB at the output")
     for name, scale in outcome.input_scale.items():
-        console.print_line(f"input {name}: 1 stands for {scale:.9g}")
-    console.print_line(f"output: 1 stands for {outcome.output_scale:.9g}    {output}")
+        zero = outcome.input_zero_point[name]
+        console.print_line(f"input {name}: real = {scale:.9g} * (integer - {zero})")
+    console.print_line(f"output: scale {outcome.output_scale:.9g}    {output}")
     for note in outcome.notes:
         console.print_note(note)
