@@ -30,7 +30,8 @@ def slab(buffer: str, layout: Layout, ranges: Sequence[range], *, element_bytes:
     levels: list[_Level] = []
     first = 0
     for axis, indices in zip(layout.axes, ranges, strict=True):
-        first += int(axis.positions(indices.start + 1)[-1])
+        block, lane = divmod(indices.start + axis.offset, axis.block)
+        first += block * axis.stride + lane * axis.inner
         levels += _levels(layout, axis, indices)
     run, repeats = _joined(levels)
     return Span(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 
 from htvm.ir.layout import Layout
@@ -27,7 +28,7 @@ _ORDERS = (("outputs", "rows", "columns"), ("rows", "columns", "outputs"))
 _ONE = range(1)
 _STEPS_A_TILE = 4
 """Steps the host issues while nothing else runs."""
-_LEAST_GRIDS, _MOST_GRIDS, _MOST_TILES = 4, 40, 600
+_LEAST_GRIDS, _MOST_GRIDS, _MOST_TILES = 3, 16, 200
 """Grids priced exactly: at least, at most, and how many tiles they may have together."""
 
 
@@ -205,6 +206,15 @@ class _Plan:
     def _weight_bytes(self, outputs: range) -> int:
         return self.engine.weight_bytes(self.window, len(outputs)) if outputs else 0
 
+    @cached_property
+    def _layouts(self) -> tuple[Layout, Layout]:
+        """Those of input and output, all lanes included."""
+        one = self.window
+        return (
+            self.engine.layout((1, self._padded(one.channels), one.rows, one.columns)),
+            self.engine.layout((1, self._padded(one.outputs), one.out_rows, one.out_columns)),
+        )
+
     def _buffers(self) -> Iterator[Buffer]:
         source, target = self.layer.inputs[0], self.layer.output
         weights = self._weight_bytes(range(self._padded(self.window.outputs)))
@@ -267,8 +277,7 @@ class _Plan:
         one, tile = self.window, self._tile(ranges)
         size = self._weight_bytes(tile.outputs)
         before = self._weight_bytes(range(tile.outputs.start))
-        image = (1, self._padded(one.channels), one.rows, one.columns)
-        result = (1, self._padded(one.outputs), one.out_rows, one.out_columns)
+        image, result = self._layouts
         needed = (_ONE, tile.channels, tile.in_rows.indices, tile.in_columns.indices)
         made = (_ONE, tile.outputs, tile.rows, tile.columns)
         taps = one.kernel[0] * one.kernel[1] * (one.channels // one.groups)
@@ -276,10 +285,10 @@ class _Plan:
         return Work(
             label=tile_label(ranges),
             loads={
-                "input": slab("in0", self.engine.layout(image), needed),
+                "input": slab("in0", image, needed),
                 WEIGHTS: Span(buffer=WEIGHTS, offset_bytes=before, run_bytes=size),
             },
-            store=slab("out", self.engine.layout(result), made),
+            store=slab("out", result, made),
             kind=one.kind,
             job=self.engine.job(tile),
             cycles=self.engine.cycles(tile),
