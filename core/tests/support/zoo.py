@@ -8,6 +8,7 @@ from htvm.api import (
     COMPUTED,
     CONSTANT,
     Cost,
+    DType,
     Pattern,
     Target,
     Template,
@@ -77,7 +78,8 @@ def chip(contract, *, ram_bytes=1 << 20):
         def htvm_tilings(self, layer, offers, hardware):
             fast = layer.engine == "unit"
             total = layer.macs // 8 if fast else 10 * layer.macs
-            total += layer.output.elements * (1 if fast else 3)
+            floats = any(tensor.dtype is DType.FLOAT32 for tensor in layer.tensors.values())
+            total += layer.output.elements * (1 if fast else 20 if floats else 3)
             return (
                 Tiling(
                     inputs=tuple(row_major(tensor.shape) for tensor in layer.inputs),
