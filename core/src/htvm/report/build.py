@@ -10,6 +10,7 @@ from htvm.dispatch.plan import Alternative, ConvertStep, LayerStep, Step, Value
 from htvm.errors import InternalError
 from htvm.host.inputs import InputSpec
 from htvm.ir.graph import Graph
+from htvm.partition.layers import node_macs
 from htvm.report import model
 from htvm.report.accuracy import accuracy_of
 from htvm.schedule.kernels import Kernel
@@ -55,7 +56,7 @@ def _model(run: Deployment) -> model.Model:
         format=origin.format,
         sha256=origin.sha256,
         details=dict(origin.details),
-        macs=sum(step.layer.macs for step in _layer_steps(run)),
+        macs=sum(node_macs(run.graph, node) for node in run.graph.nodes),
         params_bytes=parameter_bytes(run.graph),
     )
 
@@ -95,15 +96,19 @@ def _look_up(run: Deployment, key: str) -> int | float | str | bool | None:
 
 def _totals(run: Deployment) -> model.Totals:
     cycles = run.dispatch.cycles if run.dispatch else 0
-    steps = _layer_steps(run)
-    macs = sum(step.layer.macs for step in steps)
-    offloaded = sum(step.layer.macs for step in steps if step.engine != "cpu")
+    macs = {node.name: node_macs(run.graph, node) for node in run.graph.nodes}
+    offloaded = sum(
+        macs.get(node.name, 0)
+        for step in _layer_steps(run)
+        if step.engine != "cpu"
+        for node in step.layer.nodes
+    )
     error = run.hardware.engines["cpu"].parameters.get("estimate_error", _NO_ESTIMATE)
     return model.Totals(
         latency_cycles=cycles,
         latency_ms=1000 * cycles / run.hardware.clock_hz,
         latency_error=str(error),
-        macs_offloaded_fraction=offloaded / macs if macs else 0.0,
+        macs_offloaded_fraction=offloaded / max(sum(macs.values()), 1),
         memory=_memory(run),
     )
 

@@ -60,7 +60,9 @@ class Totals(_Part):
     latency_cycles: int
     latency_ms: float
     latency_error: str = Field(description="How far the estimate of host code may be off.")
-    macs_offloaded_fraction: float
+    macs_offloaded_fraction: float = Field(
+        description="Of the network's own multiply-accumulates, each counted once."
+    )
     memory: dict[str, MemoryUse]
 
 

@@ -119,6 +119,13 @@ def _fitting(buffer: Buffer, step_width: float, byte_height: float) -> str:
     return buffer.name if roomy else ""
 
 
+def numerics_text(report: Report) -> str:
+    """Whether the network's numbers were changed, in one sentence."""
+    if report.numerics == "calibrated":
+        return "some were chosen anew by calibration; each layer says which"
+    return "exact: no number of the network was changed"
+
+
 def verdict_text(report: Report) -> str:
     """The verdict in one sentence."""
     check = report.verification
@@ -182,5 +189,6 @@ def render_html(report: Report) -> str:
         arena=arena_figure(report),
         share=share,
         verdict_text=verdict_text(report),
+        numerics_text=numerics_text(report),
         verdict_class=report.verification.verdict.replace(" ", "-"),
     )
