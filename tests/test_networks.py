@@ -39,7 +39,8 @@ def test_integer_networks_run_on_diana(models: Path, tmp_path: Path, name: str) 
         inputs=f"{models / name / f'{name}_diana_ql_io.npz'}:input_int8_nchw",
     )
     (outputs,) = result.outputs.values()
-    np.testing.assert_array_equal(outputs.reshape(stored["output_int8"].shape), stored["output_int8"])
+    expected = stored["output_int8"]
+    np.testing.assert_array_equal(outputs.reshape(expected.shape), expected)
     assert result.report.verification.verdict == "exact"
     assert result.report.totals.macs_offloaded_fraction == 1.0
 

@@ -32,7 +32,7 @@ def htvm_hardware() -> Hardware | None:
 
 @hookspec
 def htvm_patterns(hardware: Hardware) -> tuple[Pattern, ...]:
-    """Register the patterns of the target's engines. All results count; order carries no meaning."""
+    """Register the patterns of the target's engines. All results count, in no order."""
     raise NotImplementedError
 
 
@@ -63,7 +63,7 @@ def htvm_convert_cost(
 def htvm_convert(
     shape: tuple[int, ...], dtype: DType, source: Layout, target: Layout, hardware: Hardware
 ) -> LayerCode | None:
-    """C that copies ``in0`` in one layout to ``out`` in another, free elements filled. First result."""
+    """C that copies ``in0`` in one layout to ``out`` in another, filling free elements. First result."""
 
 
 @hookspec(firstresult=True)

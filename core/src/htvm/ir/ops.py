@@ -56,7 +56,7 @@ class Dense(Op):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MatMul(Op):
-    """``(a, b) -> int32``: numpy's ``matmul`` of two computed int8/uint8 tensors, minus zero points."""
+    """``(a, b) -> int32``: numpy's ``matmul`` of two computed 8-bit tensors, minus zero points."""
 
     a_zero_point: int = 0
     b_zero_point: int = 0
@@ -164,7 +164,7 @@ class Concat(Op):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cast(Op):
-    """``(x) -> out``: C conversion between types that hold every value; int -> float32 rounds to even."""
+    """``(x) -> out``: C conversion to a type that holds every value; int -> float32 rounds to even."""
 
     out: DType
 
@@ -233,7 +233,7 @@ class QLinearSoftmax(Op):
     """``(x int8/uint8) -> same type``: onnxruntime's quantised softmax over ``axis``.
 
     ``e[i] = table[255 - (max(x) - x[i])]``, ``s`` their float32 sum in index order, result
-    ``clip(rint(f32(f32(e[i] * scale) / s)) + zero_point)`` with ``scale = floor(1 / output scale)``.
+    ``clip(rint(f32(f32(e[i] * scale) / s)) + zero_point)``, ``scale = floor(1 / output scale)``.
     """
 
     table: npt.NDArray[np.float32]
