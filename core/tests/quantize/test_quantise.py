@@ -71,7 +71,7 @@ def test_a_one_sided_input_gets_a_zero_point_and_its_border_holds_it(tmp_path) -
     net = FloatNet(tmp_path)
     first = net.op("Relu", net.conv("x", 3, 8))
     found = network(net.save(net.conv(first, 8, 96)))
-    x = np.abs(samples(16, 0))
+    x = 5 + samples(16, 0) / 5
     quantised = quantise(found, checked({"x": x}, "x"), SCHEME).integers
     assert quantised.input_zero < -100
     plain = without_offsets(quantised)

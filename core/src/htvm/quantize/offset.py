@@ -15,25 +15,22 @@ import numpy as np
 from htvm.ir.graph import Node
 from htvm.ir.ops import Pad, Reshape, Transpose
 from htvm.quantize.integer import IntegerNetwork, worst_sum
-from htvm.quantize.network import Conv, Dense, FloatNetwork, Linear, macs
+from htvm.quantize.network import Conv, Dense, FloatNetwork, Linear
 from htvm.quantize.scheme import EXACT_IN_FLOAT
 
-_WORTH = 1024
-"""Multiply-accumulates of the network that one more element to copy must stand against."""
 
-
-def may_shift(network: FloatNetwork, name: str) -> bool:
-    """Whether a zero point of an input can be folded away, at a cost that is small."""
+def elements_to_pad(network: FloatNetwork, name: str) -> int | None:
+    """Elements to copy so that a zero point of an input can be folded away; None if it cannot."""
     readers = list(_readers(network, name))
     if not readers or any(not isinstance(layer.op, Linear) for layer in readers):
-        return False
+        return None
     copied = 0
     for layer in readers:
         if isinstance(layer.op, Conv) and any(layer.op.pad):
             top, left, bottom, right = layer.op.pad
             _, channels, height, width = network.shapes[layer.inputs[0]]
             copied += prod((channels, height + top + bottom, width + left + right))
-    return copied * _WORTH <= sum(macs(network, layer) for layer in network.layers)
+    return copied
 
 
 def without_offsets(quantised: IntegerNetwork) -> IntegerNetwork:

@@ -20,7 +20,7 @@ from htvm.quantize.execute import apply
 from htvm.quantize.families import Family, exponents, families
 from htvm.quantize.moments import grouped
 from htvm.quantize.network import Add, AvgPool, Conv, Dense, FloatNetwork, Floats, Linear, Sum
-from htvm.quantize.offset import may_shift
+from htvm.quantize.offset import elements_to_pad
 from htvm.quantize.rounding import Range, error, nearest
 from htvm.quantize.scheme import Scheme
 from htvm.quantize.statistics import Statistics
@@ -31,6 +31,8 @@ _BELOW, _ABOVE = 3.0, 0.4
 """Octaves of candidates around the scale that just covers the greatest value."""
 _SWEEPS = 4
 _EMPTY = 1e-20
+_MUCH = 1e-3
+"""Relative error that makes it worth while to copy an input into a border of its zero point."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,21 +59,33 @@ class Errors:
         self.network = network
         self.statistics = statistics
         self.scheme = scheme
-        self.shifted = {name for name in network.inputs if shift and may_shift(network, name)}
+        self.shifted: set[str] = set()
         self._weights: dict[tuple[str, int], float] = {}
         self._powers: dict[str, float] = {}
         self._tensors: dict[tuple[str, int], float] = {}
+        if shift:
+            self.shifted = {name for name in network.inputs if self._worth_shifting(name)}
+            self._tensors.clear()
 
     def tensor(self, name: str, scale: float) -> float:
-        """Relative error of what reads a tensor when it is rounded to multiples and clipped."""
+        """Relative error of a tensor rounded to multiples and clipped, and of what reads it."""
         key = (name, round(log2(scale) * 64))
         if key not in self._tensors:
             samples = self.statistics.whole[name]
             zero = self.zero(name, scale)
             lo, hi = self.scheme.lo - zero, self.scheme.hi - zero
             kept = np.clip(np.rint(samples / np.float32(scale)), lo, hi) * np.float32(scale)
-            self._tensors[key] = self._seen(name, kept - samples)
+            noise = kept - samples
+            self._tensors[key] = self._relative(name, noise) + self._seen(name, noise)
         return self._tensors[key]
+
+    def _worth_shifting(self, name: str) -> bool:
+        """Whether an input gets a zero point: where that is free, or much is lost without."""
+        copied = elements_to_pad(self.network, name)
+        if not copied:
+            return copied == 0
+        scale = max(self.statistics.greatest[name], _EMPTY) / self.scheme.hi
+        return self.tensor(name, scale) > _MUCH
 
     def zero(self, name: str, scale: float) -> int:
         """The zero point that centres an input's range; 0 for every other tensor."""

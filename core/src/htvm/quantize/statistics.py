@@ -15,7 +15,7 @@ _SAMPLES = 1 << 15
 """Elements of a tensor kept to judge ranges by."""
 _WHOLE = 1 << 16
 """Elements of a tensor kept as whole samples, where that many samples are between these two."""
-_LEAST_WHOLE, _MOST_WHOLE = 2, 32
+_LEAST_WHOLE, _MOST_WHOLE = 8, 32
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,7 +26,7 @@ class Statistics:
         samples: Elements of every tensor.
         whole: Every tensor for a few of the samples, to see errors through the next layer.
         greatest: Greatest magnitude in every tensor.
-        ranges: Least and greatest element of every tensor.
+        ranges: Least and greatest element of every tensor, 0 among them.
         power: Mean square about the mean of every tensor.
         channels: Greatest magnitude of each channel.
         moments: Of the inputs of every layer with weights, by layer name.
@@ -60,7 +60,7 @@ def gather(network: FloatNetwork, data: Mapping[str, Floats], seed: int) -> Stat
         samples[name] = picked
         count = min(len(value), _MOST_WHOLE, max(_LEAST_WHOLE, _WHOLE // max(1, value[0].size)))
         whole[name] = value[:: len(value) // count][:count].copy()
-        ranges[name] = float(flat.min()), float(flat.max())
+        ranges[name] = min(0.0, float(flat.min())), max(0.0, float(flat.max()))
         greatest[name] = max(map(abs, ranges[name]))
         power[name] = float(flat.var(dtype=np.float64))
         axes = (0, 2, 3) if value.ndim == 4 else tuple(range(value.ndim - 1))
