@@ -41,7 +41,8 @@ def without_compiler(monkeypatch):
 def test_every_stage_reports_once_in_order(request_):
     seen = []
     done = pipeline.run(request_(), seen.append)
-    names = "read integerise rewrite match dispatch schedule memory emit verify".split()
+    names = ["read", "integerise", "rewrite", "match", "dispatch"]
+    names += ["schedule", "memory", "emit", "verify"]
     assert [stage.name for stage in seen] == names
     assert done.stages == tuple(seen)
     assert all(stage.summary and stage.seconds >= 0 for stage in seen)

@@ -63,7 +63,7 @@ def htvm_convert_cost(
 def htvm_convert(
     shape: tuple[int, ...], dtype: DType, source: Layout, target: Layout, hardware: Hardware
 ) -> LayerCode | None:
-    """C that copies ``in0`` in one layout to ``out`` in another, filling free elements. First result."""
+    """C that copies ``in0`` in one layout to ``out`` in another, filling. First result."""
 
 
 @hookspec(firstresult=True)

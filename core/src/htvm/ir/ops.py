@@ -164,7 +164,7 @@ class Concat(Op):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cast(Op):
-    """``(x) -> out``: C conversion to a type that holds every value; int -> float32 rounds to even."""
+    """``(x) -> out``: C conversion that keeps every value; int -> float32 rounds to even."""
 
     out: DType
 
