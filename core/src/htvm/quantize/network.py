@@ -145,12 +145,3 @@ class FloatNetwork:
         """The same network with other ops, by layer name."""
         layers = [replace(layer, op=ops.get(layer.name, layer.op)) for layer in self.layers]
         return replace(self, layers=tuple(layers))
-
-
-def macs(network: FloatNetwork, layer: Node) -> int:
-    """Multiply-accumulates of a layer with weights, else 0."""
-    op = layer.op
-    if not isinstance(op, Linear):
-        return 0
-    positions = int(np.prod(network.shapes[layer.output])) // len(op.bias)
-    return int(op.weights.size) * positions
