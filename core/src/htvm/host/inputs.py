@@ -157,7 +157,7 @@ def _choose(spec: InputSpec, stored: Mapping[str, Array], graph: Graph) -> dict[
         code="E123",
         seen=", ".join(stored) or "no arrays",
         accepted="arrays named like the network's inputs: " + ", ".join(graph.inputs),
-        hint=f"--inputs {spec.name}:{keys[0]}" if len(graph.inputs) == 1 and keys else "",
+        hint=f"name one, as in {spec.name}:{keys[0]}" if len(graph.inputs) == 1 and keys else "",
     )
 
 
