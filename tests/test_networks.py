@@ -57,6 +57,26 @@ def test_official_networks_equal_the_reference_kernels(models: Path, network: Ne
     assert result.report.verification.verdict == "exact"
 
 
+@pytest.mark.parametrize(
+    ("name", "fraction"),
+    [("resnet8", 1.0), ("dscnn", 1.0), ("sww", 0.97), ("ad", 0.5), ("vww", 0.3)],
+)
+def test_powers_of_two_run_on_diana_with_two_roundings(
+    models: Path, name: str, fraction: float
+) -> None:
+    """Half to even is none of the core's arithmetic: what main memory has room for is doubled."""
+    path = models / name / f"{name}_ptq_po2_qdq.onnx"
+    report = htvm.deploy(path, target="diana", random=1).report
+    assert report.verification.verdict == report.numerics == "exact"
+    assert report.totals.macs_offloaded_fraction >= fraction
+    for layer in report.layers:
+        if layer.macs and layer.engine == "digital":
+            assert any("up and down" in text for text in layer.rewrites)
+        elif layer.macs:
+            (other,) = (other for other in layer.alternatives if other.engine == "digital")
+            assert "no room for" in (other.reason or "") or "kernel is" in (other.reason or "")
+
+
 @pytest.mark.parametrize("target", ["cpu", "diana"])
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)

@@ -145,6 +145,6 @@ def test_a_real_scale_fits_a_multiplier_but_no_shift():
 def test_a_misfit_names_channel_results_and_addends():
     misfit = one_shift(steps(half_even(1 / 8), reaching(-99, 99)), SHIFT_ONLY)
     assert misfit.text == (
-        "with shift 3, channel 0 asks for an addend of at least 4 because -10 begins at "
-        "accumulator -84, and of at most 3 because -92 is below -11"
+        "with shift 3 channel 0 would have to add at least 4, for accumulator -84 to give -10, and "
+        "at most 3, for -92 to give less than -11"
     )

@@ -235,7 +235,9 @@ def _specific(run: Deployment, step: Step) -> dict[str, object]:
             )
             for other in others
         ],
-        "reason": _wish(run, step) or reason(replace(step, alternatives=others)),
+        "reason": _wish(run, step)
+        or _left_over(step, notes)
+        or reason(replace(step, alternatives=others)),
     }
 
 
@@ -263,6 +265,13 @@ def _rewriting(run: Deployment, step: LayerStep) -> tuple[tuple[str, ...], tuple
         else other
         for other in step.alternatives
     )
+
+
+def _left_over(step: LayerStep, notes: tuple[str, ...]) -> str:
+    """What the host does for a rewrite that let an accelerator have the rest."""
+    if not notes or step.layer.macs or step.engine != "cpu":
+        return ""
+    return f"what a rewrite leaves to the host: {notes[0]}"
 
 
 def reason(step: LayerStep) -> str:

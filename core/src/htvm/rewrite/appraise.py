@@ -12,9 +12,11 @@ from htvm.dispatch.stage import dispatch
 from htvm.errors import DoesNotFitError, UnsupportedModelError
 from htvm.ir.graph import Graph
 from htvm.memory.estimate import estimate_bytes
+from htvm.partition.matches import Matches
 from htvm.partition.stage import match
 from htvm.plugins.session import Session
 from htvm.rewrite.edits import Change, changed, piece
+from htvm.rewrite.rounding import Misfit
 
 _STEP_BYTES = 512
 """Code and stack of a step, on the high side."""
@@ -51,19 +53,27 @@ class Appraiser:
         self._room = session.hardware.main.size_bytes
         self._before: dict[frozenset[str], Dispatch | None] = {}
 
-    def gain(self, change: Change, engine: str) -> Gain | None:
-        """What a change brings that is to make an engine take the nodes; None if nothing."""
-        after = self._plan(changed(self._graph, change), [node.name for node in change.nodes])
+    def gain(self, change: Change, engine: str) -> Gain | Misfit:
+        """What a change that is to make an engine take the nodes brings, or why nothing."""
+        matches = match(
+            piece(changed(self._graph, change), [node.name for node in change.nodes]),
+            self._session,
+        )
+        after = self._plan(matches)
         if after is None or all(step.engine != engine for step in after.layers):
-            return None
-        before = self._removed(change.removed)
+            return Misfit(text=f"{change.text}; {_turned_down(matches, change.main, engine)}")
+        if change.removed not in self._before:
+            self._before[change.removed] = self._plan(
+                match(piece(self._graph, change.removed), self._session)
+            )
+        before = self._before[change.removed]
+        more = _constants(after)
         if before is None:
-            more = _constants(after)
             return Gain(change=change, engine=engine, cycles=2**60, constant_bytes=more)
         saved = before.cycles - after.cycles
-        more = _constants(after) - _constants(before)
         if saved <= 0:
-            return None
+            return Misfit(text=f"{change.text}, but that takes {-saved:,} cycles more")
+        more -= _constants(before)
         return Gain(change=change, engine=engine, cycles=saved, constant_bytes=more)
 
     def holds(self, gains: Sequence[Gain]) -> bool:
@@ -81,16 +91,23 @@ class Appraiser:
             return False
         return estimate_bytes(plan, self._session.hardware) <= self._room
 
-    def _removed(self, names: frozenset[str]) -> Dispatch | None:
-        if names not in self._before:
-            self._before[names] = self._plan(self._graph, names)
-        return self._before[names]
-
-    def _plan(self, graph: Graph, names: frozenset[str] | list[str]) -> Dispatch | None:
+    def _plan(self, matches: Matches) -> Dispatch | None:
         try:
-            return dispatch(match(piece(graph, names), self._session), self._session, fit=False)
+            return dispatch(matches, self._session, fit=False)
         except (UnsupportedModelError, DoesNotFitError):
             return None
+
+
+def _turned_down(matches: Matches, node: str, engine: str) -> str:
+    """Why an engine does not take a node, as the pattern that takes in most around it tells."""
+    refused = [
+        rejection
+        for rejection in matches.rejections
+        if rejection.engine == engine and node in rejection.nodes
+    ]
+    if not refused:
+        return f"{engine} would be slower"
+    return max(refused, key=lambda rejection: len(rejection.nodes)).reason
 
 
 def _constants(plan: Dispatch) -> int:

@@ -20,12 +20,14 @@ class Change:
         removed: Names of the nodes that go.
         nodes: Those that come, in execution order, instead of the last that goes.
         tensors: Tensors they bring.
+        main: Name of the node the change is about, which goes and comes again.
         text: What was done and why no number changes, for people.
     """
 
     removed: frozenset[str]
     nodes: tuple[Node, ...]
     tensors: tuple[Tensor, ...]
+    main: str
     text: str
 
 
@@ -107,6 +109,14 @@ def fresh(graph: Graph, wanted: str) -> str:
         number += 1
         name = f"{wanted}_{number}"
     return name
+
+
+def title(word: str, node: str) -> str:
+    """What a node is called that does a part of another's work.
+
+    TFLite joins the names of what it fused by semicolons; the last one tells most.
+    """
+    return f"{word} {node.rsplit(';', maxsplit=1)[-1]}"
 
 
 def sole_reader(graph: Graph, tensor: str) -> Node | None:

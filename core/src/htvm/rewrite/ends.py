@@ -20,7 +20,7 @@ from htvm.ir.requant import (
     TfliteRequant,
 )
 from htvm.ir.tensor import Tensor
-from htvm.rewrite.edits import fresh, sole_reader
+from htvm.rewrite.edits import fresh, sole_reader, title
 from htvm.rewrite.ranges import Reach
 from htvm.rewrite.rounding import Floats, Misfit, Shift, one_shift, two_shifts
 from htvm.rewrite.staircase import Staircase, chained, rises, staircase
@@ -220,8 +220,8 @@ class _Build:
         """A node; the last one has the old end's name."""
         last = output is self._end.output
         old = self._end.nodes[-1].name
-        word = output.name.removeprefix(self._end.output.name)
-        name = old if last else fresh(self._graph, f"{old}{word}")
+        word = output.name.removeprefix(self._end.output.name).strip("_")
+        name = old if last else fresh(self._graph, title(word, old))
         node = Node(name=name, op=op, inputs=inputs, output=output.name, source=self._source)
         self.nodes.append(node)
         self.tensors.append(output)

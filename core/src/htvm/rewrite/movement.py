@@ -67,6 +67,7 @@ def _swapped(graph: Graph, move: Node, node: Node) -> Change | None:
         removed=frozenset({move.name, node.name}),
         nodes=(*nodes, replace(moved, source=move.source)),
         tensors=tuple(tensors),
+        main=node.name,
         text=f"requantised before {move.op.kind}",
     )
 

@@ -11,7 +11,7 @@ from htvm.ir import ops
 from htvm.ir.dtype import DType
 from htvm.ir.graph import Graph, Node
 from htvm.ir.tensor import Tensor, constant
-from htvm.rewrite.edits import Change, fresh
+from htvm.rewrite.edits import Change, fresh, title
 from htvm.rewrite.ends import End, NewEnd, end_nodes, ends, new_ends
 from htvm.rewrite.ranges import product_reach
 from htvm.rewrite.rounding import Misfit
@@ -63,6 +63,7 @@ def _accumulating(graph: Graph, node: Node, contract: Contract) -> Iterator[Prop
             removed=frozenset({node.name}),
             nodes=(*product.before, product.node),
             tensors=product.tensors,
+            main=node.name,
             text=f"{product.text}; the accumulator is requantised on the host",
         )
 
@@ -85,13 +86,14 @@ def _change(graph: Graph, node: Node, end: End, new: NewEnd, product: _Product) 
         if number:
             made = replace(made, name=fresh(graph, f"{made.name}_down"))
             tensors.append(made)
-        name = node.name if not number else fresh(graph, f"{node.name}_down")
+        name = node.name if not number else fresh(graph, title("down", node.name))
         copies.append(replace(product.node, name=name, output=made.name))
     nodes, more = end_nodes(graph, end, new, tuple(copy.output for copy in copies))
     return Change(
         removed=frozenset({node.name, *(old.name for old in end.nodes)}),
         nodes=(*product.before, *copies, *nodes),
         tensors=(*tensors, *more),
+        main=node.name,
         text="; ".join(text for text in (product.text, new.text) if text),
     )
 

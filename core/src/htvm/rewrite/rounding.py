@@ -133,11 +133,10 @@ class _Try:
         factor = int(self.mul[channel])
         times = "" if factor == 1 else f" and multiplier {factor}"
         return (
-            f"with shift {self.shift}{times}, channel {channel} asks for an addend of at least "
-            f"{int(least[channel, first])} because {int(stairs.levels[first])} begins at "
-            f"accumulator {int(stairs.above[channel, first])}, and of at most "
-            f"{int(most[channel, second])} because {int(stairs.below[channel, second])} is below "
-            f"{int(stairs.levels[second])}"
+            f"with shift {self.shift}{times} channel {channel} would have to add at least "
+            f"{int(least[channel, first])}, for accumulator {int(stairs.above[channel, first])} to "
+            f"give {int(stairs.levels[first])}, and at most {int(most[channel, second])}, for "
+            f"{int(stairs.below[channel, second])} to give less than {int(stairs.levels[second])}"
         )
 
 

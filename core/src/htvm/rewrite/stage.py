@@ -122,14 +122,16 @@ def _best(
             continue
         for contract in contracts:
             for proposal in _proposals(graph, node, contract):
-                if isinstance(proposal, Misfit):
-                    found.refusals[node.name, engine] = proposal.text
-                    continue
-                gain = appraiser.gain(proposal, engine)
-                if gain is not None and (best is None or gain.cycles > best.cycles):
-                    best = gain
+                weighed = (
+                    appraiser.gain(proposal, engine) if isinstance(proposal, Change) else proposal
+                )
+                if isinstance(weighed, Misfit):
+                    found.refusals[node.name, engine] = weighed.text
+                elif isinstance(weighed, Gain) and (best is None or weighed.cycles > best.cycles):
+                    best = weighed
     if best is not None:
         found.gains.append(best)
+        found.refusals.pop((node.name, best.engine), None)
     return found
 
 

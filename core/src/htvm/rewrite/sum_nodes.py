@@ -9,7 +9,7 @@ from htvm.ir.dtype import DType
 from htvm.ir.graph import Graph, Node
 from htvm.ir.ops import Op
 from htvm.ir.tensor import Tensor, constant
-from htvm.rewrite.edits import fresh
+from htvm.rewrite.edits import fresh, title
 
 
 class SumNodes:
@@ -32,21 +32,22 @@ class SumNodes:
         """
         suffix = "" if not arm else "_down"
         operands = tuple(
-            self._scaled(term, factor, f"{self._add.name}_{side}{suffix}")
+            self._scaled(term, factor, f"{side}{suffix}")
             for side, (term, factor) in zip("ab", zip(terms, factors, strict=True), strict=True)
         )
         add = ops.Elementwise(function="add")
-        name = fresh(self._graph, f"{self._add.name}_down") if arm else self._add.name
+        name = title("down", self._add.name) if arm else self._add.name
         return self._node(add, operands, terms[0], (f"{self._add.name}_int32{suffix}", name))
 
     def _scaled(self, term: Tensor, factor: int, word: str) -> str:
-        names = (f"{word}_int32", f"{word}_cast")
+        name = self._add.name
+        names = (f"{name}_{word}_int32", title(f"cast {word}", name))
         wide = self._node(ops.Cast(out=DType.INT32), (term.name,), term, names)
         if factor == 1:
             return wide
-        times = constant(fresh(self._graph, f"{word}_factor"), [factor], DType.INT32)
+        times = constant(fresh(self._graph, f"{name}_{word}_factor"), [factor], DType.INT32)
         self.tensors.append(times)
-        names = (f"{word}_times", f"{word}_scale")
+        names = (f"{name}_{word}_times", title(f"scale {word}", name))
         return self._node(ops.Elementwise(function="mul"), (wide, times.name), term, names)
 
     def _node(self, op: Op, inputs: tuple[str, ...], like: Tensor, names: tuple[str, str]) -> str:
@@ -60,9 +61,9 @@ class SumNodes:
         """
         tensor, node = names
         written = Tensor(name=fresh(self._graph, tensor), shape=like.shape, dtype=DType.INT32)
-        title = node if node == self._add.name else fresh(self._graph, node)
+        name = node if node == self._add.name else fresh(self._graph, node)
         self.nodes.append(
-            Node(name=title, op=op, inputs=inputs, output=written.name, source=self._add.source)
+            Node(name=name, op=op, inputs=inputs, output=written.name, source=self._add.source)
         )
         self.tensors.append(written)
         return written.name

@@ -216,5 +216,6 @@ def _change(graph: Graph, found: Sum, factors: tuple[int, int], end: End, new: N
         removed=frozenset(node.name for node in found.nodes),
         nodes=(*build.nodes, *last),
         tensors=(*build.tensors, *more),
+        main=found.add.name,
         text=f"for every pair of operands {new.text}{weights}",
     )
