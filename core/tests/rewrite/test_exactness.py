@@ -60,6 +60,7 @@ def test_every_tensor_holds_what_it_held(drawn_networks, contract, examples):
         for name in before.keys() & after.keys():
             np.testing.assert_array_equal(after[name], before[name], err_msg=name)
         assert set(graph.outputs) <= after.keys()
+        assert len({node.name for node in rewritten.graph.nodes}) == len(rewritten.graph.nodes)
         for tensor in rewritten.graph.tensors.values():
             if tensor.bounds is not None and tensor.name in after:
                 lo, hi = tensor.bounds

@@ -92,6 +92,24 @@ def test_half_to_even_becomes_two_convolutions_and_their_mean():
     assert found.changes == 1
 
 
+def test_layers_whose_names_end_alike_stay_apart():
+    first, second = conv(half_even(9)), conv(half_even(8), side=6)
+    names = {name: f"second {name}" for name in second.tensors if name != "x"}
+    nodes = [
+        replace(
+            node,
+            name=f"{number};{node.name}",
+            inputs=tuple({**names, "x": "y"}[name] for name in node.inputs),
+            output=names[node.output],
+        )
+        for number, node in enumerate(second.nodes)
+    ]
+    tensors = [replace(second.tensors[name], name=new) for name, new in names.items()]
+    found = rewritten(graph_of([*first.nodes, *nodes], [*first.tensors.values(), *tensors]))
+    assert found.changes == 2
+    assert len({node.name for node in found.graph.nodes}) == len(found.graph.nodes)
+
+
 def test_one_shift_is_enough_where_no_accumulator_is_a_tie():
     found = rewritten(conv(half_even(4), weights=2, bias=1))
     assert kinds(found) == ["conv2d", "shiftrequant"]

@@ -111,6 +111,23 @@ def fresh(graph: Graph, wanted: str) -> str:
     return name
 
 
+def distinct(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Changes of one graph with no two nodes of a name, so that all of them can be made."""
+    taken: set[str] = set()
+    found = []
+    for change in changes:
+        nodes = []
+        for node in change.nodes:
+            name, number = node.name, 1
+            while name in taken:
+                number += 1
+                name = f"{node.name} {number}"
+            taken.add(name)
+            nodes.append(replace(node, name=name))
+        found.append(replace(change, nodes=tuple(nodes)))
+    return tuple(found)
+
+
 def title(word: str, node: str) -> str:
     """What a node is called that does a part of another's work.
 

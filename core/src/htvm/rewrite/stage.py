@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from htvm.ir import ops
 from htvm.ir.dtype import DType
@@ -11,7 +11,7 @@ from htvm.ir.graph import Graph, Node
 from htvm.partition.stage import match
 from htvm.plugins.session import Session
 from htvm.rewrite.appraise import Appraiser, Gain, cycles, together
-from htvm.rewrite.edits import Change, Rewritten
+from htvm.rewrite.edits import Change, Rewritten, distinct
 from htvm.rewrite.movement import requantise_early
 from htvm.rewrite.products import kind_of, product_changes
 from htvm.rewrite.ranges import with_bounds
@@ -71,7 +71,9 @@ def _rewritten(
     served = _served(graph, session)
     for node in graph.nodes:
         found.add(_best(graph, node, offers, served, appraiser))
-    gains = sorted(found.gains, key=lambda gain: gain.density, reverse=True)
+    named = distinct(gain.change for gain in found.gains)
+    gains = [replace(gain, change=change) for gain, change in zip(found.gains, named, strict=True)]
+    gains.sort(key=lambda gain: gain.density, reverse=True)
     return _apply(graph, gains, found.refusals, appraiser)
 
 
