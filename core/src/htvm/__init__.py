@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from htvm.deploying import Result, deploy
+    from htvm.errors import HtvmError
 
-__all__ = ["Result", "deploy"]
+__all__ = ["HtvmError", "Result", "deploy"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "HtvmError":
+        from htvm.errors import HtvmError
+
+        return HtvmError
     if name in __all__:
         from htvm import deploying
 

@@ -59,8 +59,14 @@ def test_unknown_target_lists_what_there_is(install):
         open_session("acne")
     assert caught.value.code == "E140"
     assert caught.value.accepted == "acme"
-    assert "'acme'" in caught.value.hint
-    assert "pip install htvm-acne" in caught.value.hint
+    assert caught.value.hint == "did you mean 'acme'?"
+
+
+def test_unknown_target_unlike_any_is_to_be_installed(install):
+    install("acme", Acme)
+    with pytest.raises(UsageError) as caught:
+        open_session("zzz")
+    assert caught.value.hint == "pip install htvm-zzz"
 
 
 def test_two_distributions_for_one_target(install):

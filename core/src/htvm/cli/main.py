@@ -47,10 +47,17 @@ class _Commands(click.Group):
         return command
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(version("htvm-core"), prog_name="htvm")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Deploy trained networks to heterogeneous tinyML chips, verified on this machine."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def run(arguments: list[str]) -> int:

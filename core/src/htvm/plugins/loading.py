@@ -79,13 +79,12 @@ def _unknown(name: str, known: list[str]) -> UsageError:
             accepted=", ".join(known) or "none is enabled",
         )
     close = difflib.get_close_matches(name, known, n=1)
-    guess = f"did you mean {close[0]!r}? otherwise " if close else ""
     return UsageError(
         f"unknown target {name!r}",
         code="E140",
         seen=name,
         accepted=", ".join(known) or "none is installed",
-        hint=f"{guess}pip install htvm-{name}",
+        hint=f"did you mean {close[0]!r}?" if close else f"pip install htvm-{name}",
     )
 
 

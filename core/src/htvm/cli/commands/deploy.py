@@ -57,7 +57,7 @@ def show_summary(result: Result) -> None:
     console.print_line(f"estimated {report.totals.latency_ms:.2f} ms @ {clock}{where}")
     for line in accuracy_lines(report):
         console.print_line(line)
-    for note in [*result.run.notes, *host_notes(report)]:
+    for note in [*result.run.notes, *host_notes(result)]:
         console.print_note(note)
 
 
@@ -69,9 +69,10 @@ def accuracy_lines(report: Report) -> list[str]:
     return [f"accuracy {accuracy.top1:.2%}  ({accuracy.correct} of {accuracy.labels} samples)"]
 
 
-def host_notes(report: Report) -> list[str]:
-    """The layer that costs the host most, when there is an accelerator that could have it."""
-    if report.totals.macs_offloaded_fraction == 0 and len({x.engine for x in report.layers}) == 1:
+def host_notes(result: Result) -> list[str]:
+    """The layer that costs the host most, when the chip has an accelerator that could have it."""
+    report = result.report
+    if len(result.run.hardware.engines) == 1:
         return []
     on_host = [layer for layer in report.layers if layer.engine == "cpu" and layer.kind == "layer"]
     if not on_host:
