@@ -85,6 +85,9 @@ def _engine(hardware: Hardware, engine: Engine, own: Sequence[Pattern]) -> Itera
         yield f"### Arithmetic of {', '.join(contract.ops)}"
         yield ""
         yield from _table(("", ""), contract_rows(contract))
+        source = source_of(hardware, f"engine.{engine.name}.contract")
+        if source:
+            yield from (_sentence(f"Source: {source}"), "")
     for pattern in own:
         yield from _pattern(pattern)
 

@@ -1,6 +1,6 @@
 """A digest of the C of some layers, to compare between processes.
 
-``python -m htvm.testing.digest TARGET [KEY=VALUE ..]`` prints it.
+``python -m htvm.testing.digest TARGET LAYERS [KEY=VALUE ..]`` prints it.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def digest(subject: Subject) -> str:
 
 def main(arguments: list[str]) -> None:
     """Print the digest of a target."""
-    target, *pairs = arguments
+    target, layers, *pairs = arguments
     settings = dict(pair.split("=", 1) for pair in pairs)
-    sys.stdout.write(digest(Subject(target, settings=settings)) + "\n")
+    sys.stdout.write(digest(Subject(target, settings=settings, layers=int(layers))) + "\n")
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ def _unfinished(check: Check, error: Exception, broken: str) -> Verdict:
         parts = (f"{error.message} [HTVM-{error.code}]", error.seen)
         text = ": ".join(part for part in parts if part)
     if broken:
-        return Verdict(blocked=f"{broken} fails: {text}")
+        return Verdict(blocked=f"{broken} fails")
     return Verdict(faults=(Fault(subject=check.name, what=text, where=check.where),))
 
 

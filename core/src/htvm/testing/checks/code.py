@@ -69,7 +69,8 @@ def reproducible(subject: Subject) -> Verdict:
     if isinstance(subject.target, str):
         there = _elsewhere(subject)
     else:
-        there = digest(Subject(subject.target, settings=subject.settings))
+        other = Subject(subject.target, settings=subject.settings, layers=subject.layers)
+        there = digest(other)
     if here == there:
         return Verdict(looked_at="a process with another hash seed")
     what = "two processes wrote different C for the same layers"
@@ -78,9 +79,10 @@ def reproducible(subject: Subject) -> Verdict:
 
 
 def _elsewhere(subject: Subject) -> str:
+    count = str(subject.layers)
     pairs = [f"{key}={value}" for key, value in subject.settings.items()]
     answer = subprocess.run(
-        [sys.executable, "-m", "htvm.testing.digest", str(subject.target), *pairs],
+        [sys.executable, "-m", "htvm.testing.digest", str(subject.target), count, *pairs],
         env={**os.environ, "PYTHONHASHSEED": "4711"},
         capture_output=True,
         text=True,
@@ -147,7 +149,7 @@ def _fault(said: str, bench: Bench, how: str) -> Fault:
     name = blamed(said, bench.project)
     attempt = layer_names(bench.attempts).get(name)
     if attempt is None:
-        return Fault(subject="runtime", what=f"{how}: {said}", where="the runtime's C files")
+        return Fault(subject="runtime", what=f"{how}: {said}", where="htvm_runtime: its C")
     what = f"{attempt.about}: {how}: {said}"
     where = f"htvm_emit of {attempt.layer.engine}, and the headers of htvm_runtime"
     return Fault(subject=attempt.case.pattern.name, what=what, where=where)

@@ -81,8 +81,9 @@ def _about(subject: str, what: str) -> Fault:
 
 def runtime(subject: Subject) -> Verdict:
     """Runtime files can be shipped together, and functions they name are declared."""
+    session = subject.session
     try:
-        joined = join(subject.session.runtimes())
+        joined = join(session.runtimes())
     except HtvmError as error:
         return Verdict(faults=(_fault(error, "runtime", "htvm_runtime"),))
     texts = [*joined.headers.values(), *joined.emulation.values()]

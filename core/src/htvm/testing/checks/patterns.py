@@ -24,7 +24,7 @@ def accepts(subject: Subject) -> Verdict:
     faults = []
     for pattern in subject.patterns:
         if not taken[pattern.name]:
-            reasons = Counter(c.reason for c in subject.cases if c.pattern is pattern)
+            reasons = Counter(_refusal(c) for c in subject.cases if c.pattern is pattern)
             most = reasons.most_common(1)[0][0] if reasons else "its template fits nothing drawn"
             what = f"{pattern.name} takes none of {drawn[pattern.name]} layers, mostly: {most}"
             faults.append(_about(pattern, what))
@@ -33,13 +33,20 @@ def accepts(subject: Subject) -> Verdict:
     return Verdict(looked_at=detail, faults=tuple(faults))
 
 
+def _refusal(case: Case) -> str:
+    if case.error is not None:
+        return f"{case.error.message}: {case.error.seen}"
+    return case.reason or "the pattern matches only a part of it"
+
+
 def reasons(subject: Subject) -> Verdict:
     """Every constraint has a text, and every refusal says what was seen."""
     faults = [fault for pattern in subject.patterns for fault in _untold(pattern)]
     refused = [case for case in subject.cases if case.layer is None]
     told: set[str] = set()
     for case in subject.cases:
-        if case.error is not None:
+        if case.error is not None and case.error.seen not in told:
+            told.add(case.error.seen)
             where = f"the constraints of pattern {case.pattern.name!r}"
             faults.append(fault_of(case.error, case, where))
         for text in case.odd:
@@ -140,6 +147,13 @@ def _about(pattern: Pattern, what: str) -> Fault:
 
 CHECKS = (
     Check(
+        name="patterns.reasons",
+        level=1,
+        title="every refusal has a reason",
+        where="the constraints",
+        run=reasons,
+    ),
+    Check(
         name="patterns.accept",
         level=1,
         title="every pattern takes layers its template fits",
@@ -152,13 +166,6 @@ CHECKS = (
         title="patterns take and turn down their own examples",
         where="accepts and rejects of the pattern",
         run=examples,
-    ),
-    Check(
-        name="patterns.reasons",
-        level=1,
-        title="every refusal has a reason",
-        where="the constraints",
-        run=reasons,
     ),
     Check(
         name="patterns.steady",

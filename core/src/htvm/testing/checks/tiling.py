@@ -198,8 +198,8 @@ def _checks() -> Iterator[Check]:
         ("layouts", "layouts place every element apart, inside the buffer", "layouts", layouts),
         ("fits", "buffers fit their memories and alignment", "htvm_schedule", fits),
         ("covers", "every output element is written once, nothing read too early", "", covers),
-        ("steady", "the same layer gets the same tilings and C", "htvm_tilings", steady),
         ("costs", "costs are positive whole numbers", "htvm_cost", costs),
+        ("steady", "the same layer gets the same tilings and C", "htvm_tilings", steady),
     ):
         yield Check(name=f"tiling.{name}", level=2, title=title, where=where, run=run)
 

@@ -30,7 +30,8 @@ def key_lines(text: str) -> Mapping[Key, int]:
             found.setdefault(table, number)
         elif header:
             table = _parts(header[1])
-            found.setdefault(table, number)
+            for length in range(1, len(table) + 1):
+                found.setdefault(table[:length], number)
         elif value:
             found.setdefault((*table, *_parts(value[1])), number)
     return found

@@ -1,0 +1,89 @@
+"""Faults planted in a rendered target, each found by the level it belongs to."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from planted import PLANTED, Planted
+
+from htvm.testing import Status, Subject
+from htvm.testing.kit import CATALOGUE, run_check
+
+LAYERS = 16
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "htvm.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``htvm new-target`` makes."""
+    folder = tmp_path_factory.mktemp("rendered") / "htvm-acme"
+    made = run("new-target", "acme", "-o", str(folder))
+    assert made.returncode == 0, made.stderr
+    return folder
+
+
+@pytest.fixture
+def package(rendered: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy to plant a fault in, forgotten afterwards."""
+    folder = tmp_path / "htvm-acme"
+    shutil.copytree(rendered, folder)
+    yield folder
+    sys.path[:] = [path for path in sys.path if not path.startswith(str(tmp_path))]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "htvm_acme"]:
+        del sys.modules[name]
+
+
+def plant(package: Path, fault: Planted) -> None:
+    file = package / "src" / "htvm_acme" / fault.file
+    text = file.read_text(encoding="utf-8")
+    assert fault.old in text, f"the rendered {fault.file} has changed"
+    file.write_text(text.replace(fault.old, fault.new), encoding="utf-8")
+
+
+@pytest.mark.parametrize("fault", PLANTED.values(), ids=PLANTED)
+def test_fault_is_found_where_it_belongs(package: Path, fault: Planted) -> None:
+    """No check before the right one fails, and that one says what is wrong and where to look."""
+    plant(package, fault)
+    subject = Subject(str(package), layers=LAYERS)
+    for check in CATALOGUE:
+        outcome = run_check(check, subject, {})
+        if check.name == fault.check:
+            break
+        assert outcome.status is not Status.FAILED, outcome
+    assert outcome.status is Status.FAILED
+    said = "\n".join(f"{one.what} | {one.where}" for one in outcome.faults)
+    for part in fault.says:
+        assert part in said
+
+
+def test_every_fault_belongs_to_a_check() -> None:
+    assert {fault.check for fault in PLANTED.values()} <= {check.name for check in CATALOGUE}
+    assert len(PLANTED) >= 15
+
+
+def test_the_command_names_the_fault(package: Path) -> None:
+    plant(package, PLANTED["misspelt hook"])
+    tested = run("target", "test", str(package), "--level", "0")
+    assert tested.returncode == 7
+    assert "did you mean 'htvm_tilings'?" in tested.stdout
+    looked = run("target", "validate", str(package), "--json")
+    assert looked.returncode == 7
+    (problem,) = json.loads(looked.stdout)["problems"]
+    assert problem["where"].startswith("src/htvm_acme/plugin.py:")
+
+
+def test_the_package_without_a_fault_conforms(package: Path) -> None:
+    tested = run("target", "test", str(package), "--json", "--layers", str(LAYERS))
+    document = json.loads(tested.stdout)
+    assert tested.returncode == 0, document
+    assert {check["status"] for check in document["checks"]} == {"passed", "not provided"}
