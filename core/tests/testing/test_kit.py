@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from htvm.errors import PluginError, UsageError
+from htvm.errors import PluginError, ToolError, UsageError
 from htvm.ir.layout import Axis, Layout, row_major
 from htvm.target.layer import Cost
 from htvm.testing import Conformance
@@ -61,6 +61,13 @@ def test_an_error_is_a_fault_unless_something_failed_before():
     after = outcome(error, broken="metadata.loads")
     assert after.status is Status.BLOCKED
     assert "metadata.loads" in after.detail
+
+
+def test_a_missing_tool_is_no_fault_of_the_target():
+    found = outcome(ToolError("no C compiler found", code="E501"))
+    assert found.status is Status.BLOCKED
+    assert "no C compiler" in found.detail
+    assert not found.status.is_fine
 
 
 @pytest.mark.parametrize("key", ["tiling.fit", "fits"])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 
-from htvm.errors import HtvmError, UsageError
+from htvm.errors import HtvmError, ToolError, UsageError
 from htvm.testing.checks import (
     code,
     cycles,
@@ -143,6 +143,8 @@ def _unfinished(check: Check, error: Exception, broken: str) -> Verdict:
     if isinstance(error, HtvmError):
         parts = (f"{error.message} [HTVM-{error.code}]", error.seen)
         text = ": ".join(part for part in parts if part)
+    if isinstance(error, ToolError):
+        return Verdict(blocked=text)
     if broken:
         return Verdict(blocked=f"{broken} fails")
     return Verdict(faults=(Fault(subject=check.name, what=text, where=check.where),))
