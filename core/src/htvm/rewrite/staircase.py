@@ -54,13 +54,6 @@ class Staircase:
         most = np.where(self.below <= -NEVER, 2**61, aim - mul[:, None] * self.below - 1)
         return least, most
 
-    def within(self, levels: Range) -> Staircase:
-        """Only the steps to these results."""
-        chosen = (self.levels >= levels[0]) & (self.levels <= levels[1])
-        return Staircase(
-            levels=self.levels[chosen], below=self.below[:, chosen], above=self.above[:, chosen]
-        )
-
 
 def rises(op: Op, span: Range | None = None) -> bool:
     """Whether an op on single elements never falls as its input rises.
