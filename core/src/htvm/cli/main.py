@@ -6,13 +6,13 @@ import io
 import os
 import signal
 import sys
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
 import click
 
 from htvm.cli import console
+from htvm.cli.lazy import LazyGroup
 from htvm.errors import HtvmError, InternalError, UsageError
 
 _COMMANDS = {
@@ -32,23 +32,9 @@ _COMMANDS = {
 _PIPE_CLOSED = 128 + 13
 
 
-class _Commands(click.Group):
-    """Loads a command's module only when the command is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return sorted(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
-        if cmd_name not in _COMMANDS:
-            return None
-        command: click.Command = import_module(_COMMANDS[cmd_name]).command
-        return command
-
-
 @click.group(
-    cls=_Commands,
+    cls=LazyGroup,
+    modules=_COMMANDS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
