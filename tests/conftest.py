@@ -1,13 +1,16 @@
-"""Where the tests that cross packages find real networks."""
+"""Where the tests that cross packages find real networks, and what they share."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+sys.path.insert(0, str(ROOT / "tests" / "common"))
 
 
 def models_folder() -> Path | None:

@@ -14,7 +14,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import fakes
-from running import DIGITS, Outcome, python
+from running import python
+from shell import DIGITS, Outcome
 
 from htvm.cli.main import run
 

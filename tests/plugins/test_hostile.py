@@ -9,7 +9,8 @@ from typing import Any
 import fakes
 import pytest
 from fakes import CHIP
-from running import DIGITS, Outcome, python
+from running import python
+from shell import DIGITS, Outcome
 
 HANGS = """
     @hookimpl

@@ -46,6 +46,10 @@ class Attempt:
         tile = f", {self.tiling.summary}" if self.tiling.summary else ""
         return f"{self.case.name} ({features_text(self.layer)}{tile})"
 
+    def fault(self, what: str, where: str) -> Fault:
+        """Something wrong with it, and in which part of its engine to look."""
+        return self.case.fault(f"{self.about}: {what}", where)
+
 
 @dataclass(kw_only=True, eq=False)
 class Answers:

@@ -18,6 +18,7 @@ from htvm.target.pattern import Constraint, Pattern
 from htvm.testing.drawing.deck import Deck
 from htvm.testing.drawing.sketch import Unsuited
 from htvm.testing.drawing.templates import draw_graph, kinds
+from htvm.testing.outcome import Fault
 
 EIGHT = (DType.INT8, DType.UINT8)
 ANYTHING = Contract(
@@ -74,6 +75,12 @@ class Case:
     def name(self) -> str:
         """What reports call it."""
         return f"{self.pattern.name} {self.number}"
+
+    def fault(self, what: str, where: str) -> Fault:
+        """Something wrong with it, and in which part of its engine to look."""
+        return Fault(
+            subject=self.pattern.name, what=what, where=f"{where} of {self.pattern.engine}"
+        )
 
 
 def judge(graph: Graph, pattern: Pattern, hardware: Hardware, number: int) -> Case:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from htvm.errors import HtvmError
 from htvm.schedule.timeline import timeline
-from htvm.testing.attempts import Attempt, offers_of, programs
+from htvm.testing.attempts import offers_of, programs
 from htvm.testing.bench import layer_names
 from htvm.testing.cases import Case, judge
 from htvm.testing.checks.check import Check, counted
 from htvm.testing.drawing.larger import larger
-from htvm.testing.outcome import Fault, Verdict
+from htvm.testing.outcome import Verdict
 from htvm.testing.subject import Subject
 
 TOLERANCE = 0.1
@@ -33,7 +33,7 @@ def grows(subject: Subject) -> Verdict:
         count += 1
         if not more >= least:
             what = f"{case.name} costs {least:,} cycles, with twice the outputs or rows {more:,}"
-            faults.append(_about(case, what, "htvm_cost, or the tiler's choice"))
+            faults.append(case.fault(what, "htvm_cost, or the tiler's choice"))
     if not count:
         return Verdict(absent="no layer could be made larger")
     return Verdict(looked_at=counted(count, "layer"), faults=tuple(faults))
@@ -59,7 +59,7 @@ def timelines(subject: Subject) -> Verdict:
         played = timeline(program).total
         if differs(attempt.tiling.cost.total, played):
             what = f"costs {attempt.tiling.cost.total:,} cycles, its program takes {played:,}"
-            faults.append(_attempted(attempt, what, "htvm_cost against cycles in htvm_schedule"))
+            faults.append(attempt.fault(what, "htvm_cost against cycles in htvm_schedule"))
     if not count:
         return Verdict(absent="no engine under test has tile programs")
     return Verdict(looked_at=counted(count, "program"), faults=tuple(faults))
@@ -84,7 +84,7 @@ def counts(subject: Subject) -> Verdict:
                 what = f"costs {attempt.tiling.cost.total:,} cycles, "
                 what += f"the emulation counts {layer.cycles:,}"
                 where = "htvm_cost against the cycles counted in the emulation"
-                faults.append(_attempted(attempt, what, where))
+                faults.append(attempt.fault(what, where))
     if not count:
         return Verdict(blocked="no layer ran on the emulation: see the checks of level 3")
     return Verdict(looked_at=counted(count, "layer"), faults=tuple(faults))
@@ -93,14 +93,6 @@ def counts(subject: Subject) -> Verdict:
 def differs(cost: float, other: float) -> bool:
     """Whether a cost is further off than it may be."""
     return not abs(cost - other) <= TOLERANCE * max(other, 1)
-
-
-def _about(case: Case, what: str, where: str) -> Fault:
-    return Fault(subject=case.pattern.name, what=what, where=f"{where} of {case.pattern.engine}")
-
-
-def _attempted(attempt: Attempt, what: str, where: str) -> Fault:
-    return _about(attempt.case, f"{attempt.about}: {what}", where)
 
 
 def _checks() -> Iterator[Check]:

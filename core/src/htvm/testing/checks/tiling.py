@@ -11,10 +11,10 @@ from htvm.errors import PluginError
 from htvm.ir.layout import Layout
 from htvm.schedule.check import check_program
 from htvm.target.layer import Cost, Tiling
-from htvm.testing.attempts import Attempt, fault_of, offers_of, programs
+from htvm.testing.attempts import fault_of, offers_of, programs
 from htvm.testing.cases import Case
 from htvm.testing.checks.check import Check, counted
-from htvm.testing.outcome import Fault, Verdict
+from htvm.testing.outcome import Verdict
 from htvm.testing.subject import Subject
 
 
@@ -26,7 +26,7 @@ def answers(subject: Subject) -> Verdict:
     for case, reason in found.misfits:
         if case.pattern.name not in fitting:
             what = f"{case.name} is taken, but no tiling fits: {reason}"
-            faults.append(_about(case, what, "htvm_tilings"))
+            faults.append(case.fault(what, "htvm_tilings"))
     parts = (
         counted(len(subject.accepted), "layer"),
         f"{sum(len(tilings) for _, tilings in found.tilings)} tilings",
@@ -42,7 +42,7 @@ def layouts(subject: Subject) -> Verdict:
         for tiling in tilings:
             fault = _layout_fault(case, tiling)
             if fault:
-                faults.append(_about(case, f"{case.name}: {fault}", "layouts of htvm_tilings"))
+                faults.append(case.fault(f"{case.name}: {fault}", "layouts of htvm_tilings"))
                 break
     return Verdict(looked_at=_layers(subject), faults=tuple(faults))
 
@@ -93,7 +93,7 @@ def fits(subject: Subject) -> Verdict:
                 what = f"buffer {buffer.name} starts at byte {buffer.offset_bytes} of "
                 what += f"{memory.name}, which is aligned to {memory.align_bytes}"
             if what:
-                faults.append(_attempted(attempt, what, "htvm_tilings, htvm_schedule"))
+                faults.append(attempt.fault(what, "htvm_tilings, htvm_schedule"))
                 break
     if not count:
         return Verdict(absent="no engine under test has tile programs")
@@ -111,9 +111,9 @@ def covers(subject: Subject) -> Verdict:
                 attempt.case.name, program, attempt.layer.output, attempt.tiling.output, memories
             )
         except PluginError as error:
-            faults.append(_attempted(attempt, error.seen, "htvm_schedule"))
+            faults.append(attempt.fault(error.seen, "htvm_schedule"))
         except Exception as error:
-            faults.append(_attempted(attempt, f"{type(error).__name__}: {error}", "htvm_schedule"))
+            faults.append(attempt.fault(f"{type(error).__name__}: {error}", "htvm_schedule"))
     if not count:
         return Verdict(absent="no engine under test has tile programs")
     return Verdict(looked_at=counted(count, "tile"), faults=tuple(faults))
@@ -141,7 +141,7 @@ def steady(subject: Subject) -> Verdict:
             continue
         if changed:
             what = f"{case.name} asked twice: {changed}"
-            faults.append(_about(case, what, "htvm_tilings: sets, hashes, random choices, state"))
+            faults.append(case.fault(what, "htvm_tilings: sets, hashes, random choices, state"))
     return Verdict(looked_at=_layers(subject), faults=tuple(faults))
 
 
@@ -175,21 +175,13 @@ def costs(subject: Subject) -> Verdict:
     for case, tilings in (*subject.answers.tilings, *subject.tight_answers.tilings):
         found = next(filter(None, (cost_fault(tiling.cost) for tiling in tilings)), "")
         if found:
-            faults.append(_about(case, f"{case.name}: cost {found}", "htvm_cost, htvm_tilings"))
+            faults.append(case.fault(f"{case.name}: cost {found}", "htvm_cost, htvm_tilings"))
     return Verdict(looked_at=_layers(subject), faults=tuple(faults))
 
 
 def _layers(subject: Subject) -> str:
     tilings = sum(len(tilings) for _, tilings in subject.answers.tilings)
     return f"{counted(len(subject.answers.tilings), 'layer')}, {counted(tilings, 'tiling')}"
-
-
-def _about(case: Case, what: str, where: str) -> Fault:
-    return Fault(subject=case.pattern.name, what=what, where=f"{where} of {case.pattern.engine}")
-
-
-def _attempted(attempt: Attempt, what: str, where: str) -> Fault:
-    return _about(attempt.case, f"{attempt.about}: {what}", where)
 
 
 def _checks() -> Iterator[Check]:

@@ -1,4 +1,4 @@
-"""What the tests of the command line share: how it is called and what it leaves behind."""
+"""How tests call the command line, and what it leaves behind."""
 
 from __future__ import annotations
 
