@@ -55,6 +55,30 @@ class Dense(Op):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class FloatConv2d(Op):
+    """``(x, w, b?) -> float32``: a convolution of floats, summed in one order.
+
+    ``x`` float32 ``(1, C, H, W)``, ``w`` float32 ``(K, C/groups, kh, kw)``, ``b`` float32 ``(K,)``.
+    Each sum starts from +0 and takes the products in the order of the weights, channels, then rows,
+    then columns; ``b`` comes last. Every product and every addition is rounded to float32. Padding
+    holds +0, which leaves a sum as it is, so it makes no difference whether it is added.
+    """
+
+    stride: Pair = (1, 1)
+    pad: Pads = (0, 0, 0, 0)
+    dilation: Pair = (1, 1)
+    groups: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FloatDense(Op):
+    """``(x, w, b?) -> float32``: ``x (.., K)``, ``w (N, K)``, ``b (N,)``; result ``(.., N)``.
+
+    Summed from +0 along ``K`` in index order, then ``b``, each step rounded to float32.
+    """
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class MatMul(Op):
     """``(a, b) -> int32``: numpy's ``matmul`` of two computed 8-bit tensors, minus zero points."""
 
@@ -91,7 +115,10 @@ class MaxPool2d(Op):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SumPool2d(Op):
-    """``(x) -> int32``: sum of ``x - input_zero_point`` over each window; padding adds 0."""
+    """``(x) -> int32``: sum of ``x - input_zero_point`` over each window; padding adds 0.
+
+    Of a float32 ``x`` the sum is float32, from +0 row by row, each addition rounded.
+    """
 
     kernel: Pair
     stride: Pair
@@ -116,7 +143,10 @@ class AvgPool2d(Op):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReduceSum(Op):
-    """``(x) -> int32``: sum of ``x - input_zero_point`` over ``axes``."""
+    """``(x) -> int32``: sum of ``x - input_zero_point`` over ``axes``.
+
+    Of a float32 ``x`` the sum is float32, from +0 in index order, each addition rounded.
+    """
 
     axes: tuple[int, ...]
     keepdims: bool = True

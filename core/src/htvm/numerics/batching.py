@@ -13,6 +13,8 @@ from htvm.ir.ops import (
     Dense,
     Dequantize,
     Elementwise,
+    FloatConv2d,
+    FloatDense,
     MatMul,
     Op,
     Pad,
@@ -86,6 +88,8 @@ def _joined_inside_sample(op: Any, operands: Operands) -> bool:
 _RULES: Mapping[type[Op], Callable[[Any, Operands], bool]] = {
     Conv2d: _parameters_constant,
     Dense: _parameters_constant,
+    FloatConv2d: _parameters_constant,
+    FloatDense: _parameters_constant,
     MatMul: _stacked_matrices,
     Elementwise: _broadcast_inside_sample,
     Concat: _joined_inside_sample,

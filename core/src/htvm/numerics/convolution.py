@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from htvm.ir.ops import Conv2d, Dense, MatMul
+from htvm.ir.ops import Conv2d, Dense, FloatConv2d, MatMul
 from htvm.numerics.arithmetic import Numbers, along, integer_matmul, wrap_int32
 
 _COLUMN_ELEMENTS_AT_ONCE = 1 << 22
@@ -30,7 +30,7 @@ def conv2d(op: Conv2d, x: Numbers, w: Numbers, b: Numbers | None = None) -> Numb
     weights = (w.astype(np.int16) - np.int16(op.weight_zero_point)).reshape(
         op.groups, w.shape[0] // op.groups, -1
     )
-    windows = _windows(op, image, w.shape[2:])
+    windows = windows_of(op, image, w.shape[2:])
     samples_at_once = max(1, _COLUMN_ELEMENTS_AT_ONCE // max(1, windows[0].size))
     parts = [
         _correlate(op.groups, windows[first : first + samples_at_once], weights)
@@ -40,7 +40,7 @@ def conv2d(op: Conv2d, x: Numbers, w: Numbers, b: Numbers | None = None) -> Numb
     return wrap_int32(total if b is None else total + along(b.astype(np.int64), 1, 4))
 
 
-def _windows(op: Conv2d, image: Numbers, kernel: tuple[int, ...]) -> Numbers:
+def windows_of(op: Conv2d | FloatConv2d, image: Numbers, kernel: tuple[int, ...]) -> Numbers:
     """A view of every window, shape ``(N, C, kh, kw, OH, OW)``."""
     spans = tuple((size - 1) * step + 1 for size, step in zip(kernel, op.dilation, strict=True))
     view = np.lib.stride_tricks.sliding_window_view(image, spans, axis=(2, 3))

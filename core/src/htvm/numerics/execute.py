@@ -11,7 +11,15 @@ from htvm.ir import ops, requant
 from htvm.ir.graph import Graph, Node
 from htvm.ir.ops import Op
 from htvm.ir.tensor import Array
-from htvm.numerics import convolution, elementwise, pooling, requantise, shaping, softmax
+from htvm.numerics import (
+    convolution,
+    elementwise,
+    float_sums,
+    pooling,
+    requantise,
+    shaping,
+    softmax,
+)
 from htvm.numerics.arithmetic import Numbers
 from htvm.numerics.batching import batched, can_batch
 from htvm.numerics.check import count_samples
@@ -19,6 +27,8 @@ from htvm.numerics.check import count_samples
 _KERNELS: Mapping[type[Op], Callable[..., Numbers]] = {
     ops.Conv2d: convolution.conv2d,
     ops.Dense: convolution.dense,
+    ops.FloatConv2d: float_sums.float_conv2d,
+    ops.FloatDense: float_sums.float_dense,
     ops.MatMul: convolution.matmul,
     ops.Elementwise: elementwise.elementwise,
     ops.Clip: elementwise.clip,

@@ -22,7 +22,9 @@ def max_pool2d(op: MaxPool2d, x: Numbers) -> Numbers:
 
 
 def sum_pool2d(op: SumPool2d, x: Numbers) -> Numbers:
-    """Execute :class:`~htvm.ir.ops.SumPool2d` on ``(N, C, H, W)``; int32."""
+    """Execute :class:`~htvm.ir.ops.SumPool2d` on ``(N, C, H, W)``; int32 or float32."""
+    if x.dtype == np.float32:
+        return _window_sum(_padded(x, op.pad, 0), op.kernel, op.stride)
     image = _padded(x.astype(np.int64) - op.input_zero_point, op.pad, 0)
     return wrap_int32(_window_sum(image, op.kernel, op.stride))
 
@@ -38,9 +40,22 @@ def avg_pool2d(op: AvgPool2d, x: Numbers) -> Numbers:
 
 
 def reduce_sum(op: ReduceSum, x: Numbers) -> Numbers:
-    """Execute :class:`~htvm.ir.ops.ReduceSum`; int32."""
+    """Execute :class:`~htvm.ir.ops.ReduceSum`; int32 or float32."""
+    if x.dtype == np.float32:
+        return _sum_in_order(op, x)
     shifted = x.astype(np.int64) - op.input_zero_point
     return wrap_int32(np.asarray(shifted.sum(axis=op.axes, keepdims=op.keepdims)))
+
+
+def _sum_in_order(op: ReduceSum, x: Numbers) -> Numbers:
+    """A float32 sum over ``op.axes`` whose terms are added in index order."""
+    axes = sorted(axis % x.ndim for axis in op.axes)
+    kept = [axis for axis in range(x.ndim) if axis not in axes]
+    rows = x.transpose(*kept, *axes).reshape(*(x.shape[axis] for axis in kept), -1)
+    total: Numbers = np.zeros(rows.shape[:-1], np.float32)
+    for term in np.moveaxis(rows, -1, 0):
+        total += term
+    return np.expand_dims(total, tuple(axes)) if op.keepdims else total
 
 
 def _padded(x: Numbers, pad: Pads, value: Any) -> Numbers:
@@ -50,7 +65,8 @@ def _padded(x: Numbers, pad: Pads, value: Any) -> Numbers:
 
 def _window_sum(image: Numbers, kernel: Pair, stride: Pair) -> Numbers:
     taps = _taps(image, kernel, stride)
-    total = next(taps).copy()
+    # Adding 0 turns a first element of -0 into the +0 that float sums start from.
+    total: Numbers = next(taps) + image.dtype.type(0)
     for tap in taps:
         total += tap
     return total

@@ -16,9 +16,9 @@ from htvm.target.pattern import Pattern
 def node_macs(graph: Graph, node: Node) -> int:
     """Multiply-accumulates of a node by its definition; 0 for all but products."""
     out = graph.tensors[node.output].elements
-    if isinstance(node.op, ops.Conv2d):
+    if isinstance(node.op, ops.Conv2d | ops.FloatConv2d):
         return out * prod(graph.tensors[node.inputs[1]].shape[1:])
-    if isinstance(node.op, ops.Dense | ops.MatMul):
+    if isinstance(node.op, ops.Dense | ops.FloatDense | ops.MatMul):
         return out * graph.tensors[node.inputs[0]].shape[-1]
     return 0
 
