@@ -56,7 +56,7 @@ def htvm_cpu(path: Path, folder: Path) -> Runner:
         raise RuntimeError("deploy ended before it had made a project")
     project = run.project
     _write(folder, project.files)
-    include = [f"-I{name}" for name in (*project.include_dirs, ".")]
+    include = [f"-I{name}" for name in (*project.host_folders, ".")]
     library = _compile(folder, [*include, *project.sources])
     return _c_runner(library, f"{project.name}_run", run.graph, run.memory.arena_bytes)
 

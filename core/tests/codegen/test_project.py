@@ -49,7 +49,7 @@ def test_compiles_without_a_warning(compiler, name, tmp_path):
     folder = written(project, tmp_path)
     for source in (*project.sources, *project.device_sources, "test/main.c"):
         for hooks in ([], ["-DHTVM_HOOKS"]):
-            flags = [*STRICT, *(f"-I{name}" for name in project.include_dirs), *hooks]
+            flags = [*STRICT, *(f"-I{name}" for name in project.device_folders), *hooks]
             done = subprocess.run(
                 [*command, *flags, "-c", source, "-o", "x.o"],
                 cwd=folder,
@@ -113,20 +113,63 @@ def test_header_tells_how_to_call():
         assert line in header
 
 
-def test_board_main_passes_with_the_emulation(tmp_path):
-    built = build(nasty())
-    project = built.project
-    folder = written(project, tmp_path)
-    (folder / "emulator.c").write_text(project.runtime.emulation["acme_emulator.c"])
-    sources = [*project.sources, "test/main.c", "emulator.c"]
-    flags = ["-std=c99", *(f"-I{name}" for name in project.include_dirs)]
-    subprocess.run(["gcc", *flags, *sources, "-o", "board"], cwd=folder, check=True)
-    done = subprocess.run(["./board"], cwd=folder, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "PASS tiny\n")
+def made(folder: Path, *arguments: str, fails: bool = False) -> str:
+    """What ``make`` prints."""
+    done = subprocess.run(
+        ["make", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode != 0) == fails, done.stderr
+    return done.stdout
+
+
+def compiled(output: str) -> set[str]:
+    """Sources whose compilation a ``make`` printed."""
+    return set(re.findall(r" -c (\S+)", output))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    if shutil.which("make") is None:
+        pytest.skip("no make on this machine")
+    return written(build(nasty()).project, tmp_path)
+
+
+def test_golden_test_runs_with_the_emulation(folder):
+    assert made(folder, "-s", "-j2", "test") == "PASS tiny\n"
     golden = folder / "test/golden.h"
-    golden.write_text(re.sub(r"(golden_output0.*\n +)", r"\g<1>99, ", golden.read_text()))
-    golden.write_text(re.sub(r"(golden_output0\[)\d+", r"\g<1>", golden.read_text()))
-    subprocess.run(["gcc", *flags, *sources, "-o", "board"], cwd=folder, check=True)
-    done = subprocess.run(["./board"], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stdout.startswith("FAIL output0")
+    text = golden.read_text()
+    start = text.index("{", text.index("golden_output0")) + 1
+    first = re.search(r"-?\d+", text[start:]).group()
+    golden.write_text(text[:start] + text[start:].replace(first, str(int(first) ^ 1), 1))
+    assert "FAIL output0" in made(folder, "-s", "test", fails=True)
+
+
+def test_golden_test_tells_of_a_broken_rule(folder):
+    source = folder / "src/tiny.c"
+    source.write_text(re.sub(r"acme_wait\(.*\);", "", source.read_text()))
+    assert "FAIL a rule of the emulated hardware: " in made(folder, "-s", "test", fails=True)
+
+
+def test_make_builds_what_changed(folder):
+    network = {"src/tiny.c", "src/tiny_weights.c"}
+    assert compiled(made(folder, "host")) == {*network, "emulation/acme_emulator.c"}
+    assert not compiled(made(folder, "host"))
+    header = folder / "src/tiny_weights.h"
+    header.write_text(header.read_text())
+    assert compiled(made(folder, "host")) == network
+    assert network < compiled(made(folder, "host", "HOSTCFLAGS=-O1"))
+    assert not compiled(made(folder, "host", "HOSTCFLAGS=-O1", "CFLAGS=-O0"))
+    made(folder, "clean")
+    assert not (folder / "build").exists()
+
+
+def test_make_builds_for_the_chip(folder):
+    if shutil.which(COMPILERS["rv32imc"][0]) is None:
+        pytest.skip("no RISC-V compiler on this machine")
+    options = ["ARCH=-march=rv32imc -mabi=ilp32 --specs=picolibc.specs", "CFLAGS=-O1 -Werror"]
+    for name in ("CROSS=riscv64-unknown-elf-", "CC=riscv64-unknown-elf-gcc"):
+        said = made(folder, name, *options)
+        assert "emulation" not in said
+        assert said.count("riscv64-unknown-elf-ar") == 1
+        assert made(folder, "-s", name, *options, "test") == "PASS tiny\n"
+        made(folder, "clean")

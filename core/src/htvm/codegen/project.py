@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from htvm.codegen.runtimes import Joined
 
+_FOLDERS = ("include", "src")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Project:
@@ -15,15 +17,25 @@ class Project:
     Attributes:
         name: C identifier of the network; prefix of every public name.
         files: Relative path -> text.
-    sources: Those of them that every build compiles; the board's ``main`` is not among them.
-    device_sources: Those that only the chip can run, in place of the emulation.
-    include_dirs: Relative folders that hold headers.
-    runtime: What the target brings along, its emulation included.
+        sources: Those of them that every build compiles; ``test/main.c`` is not among them.
+        device_sources: Those that only the chip can run.
+        emulation_sources: Those that stand in for them on the user's machine.
+        runtime: What the target brings along.
     """
 
     name: str
     files: Mapping[str, str]
     sources: tuple[str, ...]
     device_sources: tuple[str, ...]
-    include_dirs: tuple[str, ...]
+    emulation_sources: tuple[str, ...]
     runtime: Joined
+
+    @property
+    def device_folders(self) -> tuple[str, ...]:
+        """Folders searched for headers in a build for the chip."""
+        return (*_FOLDERS, *(("device",) if self.runtime.device else ()))
+
+    @property
+    def host_folders(self) -> tuple[str, ...]:
+        """Folders searched for headers in a build for the user's machine."""
+        return (*_FOLDERS, *(("emulation",) if self.runtime.emulation else ()))

@@ -8,11 +8,12 @@ from typing import Any
 import jinja2
 
 from htvm.codegen import calls, constants, functions
-from htvm.codegen.interface import Port, ports
+from htvm.codegen.interface import ports
 from htvm.codegen.naming import project_name
 from htvm.codegen.project import Project
 from htvm.codegen.runtimes import Joined, join
 from htvm.codegen.text import array_rows, comment_text
+from htvm.ir.dtype import DType
 from htvm.ir.tensor import Array
 from htvm.memory.plan import MemoryPlan
 from htvm.numerics import execute, random_inputs
@@ -29,27 +30,26 @@ def emit(schedule: Schedule, memory: MemoryPlan, session: Session) -> Project:
     Byte for byte the same for the same network, target and settings.
     """
     runtime = join(session.runtimes())
-    net = project_name(schedule.dispatch.graph.name, runtime.headers)
+    brought = (*runtime.headers, *runtime.device, *runtime.emulation)
+    net = project_name(schedule.dispatch.graph.name, brought)
+    build = {
+        "sources": (f"src/{net}.c", f"src/{net}_weights.c"),
+        "device_sources": _compiled("device", runtime.device),
+        "emulation_sources": _compiled("emulation", runtime.emulation),
+    }
     view = {
         **_network(schedule, memory, session.hardware, net),
         **_code(schedule, memory, runtime, net),
-        "golden": _golden(schedule),
+        **_golden(schedule),
+        **build,
+        "device_flags": "".join(f"{flag} " for flag in runtime.device_flags),
+        "errors": runtime.errors,
     }
-    sources = (f"src/{net}.c", f"src/{net}_weights.c")
-    device = tuple(f"device/{name}" for name in runtime.device if name.endswith(".c"))
-    folders = ("include", "src", *(("device",) if runtime.device else ()))
-    view["sources"] = (*sources, *device)
-    view["include_dirs"] = folders
-    view["include_flags"] = " ".join(f"-I{folder}" for folder in folders)
-    view["device_flags"] = "".join(f" {flag}" for flag in runtime.device_flags)
-    return Project(
-        name=net,
-        files=_files(net, view, runtime),
-        sources=sources,
-        device_sources=device,
-        include_dirs=folders,
-        runtime=runtime,
-    )
+    return Project(name=net, files=_files(net, view, runtime), runtime=runtime, **build)
+
+
+def _compiled(folder: str, files: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"{folder}/{name}" for name in files if name.endswith(".c"))
 
 
 def _files(net: str, view: Mapping[str, Any], runtime: Joined) -> Mapping[str, str]:
@@ -77,6 +77,7 @@ def _files(net: str, view: Mapping[str, Any], runtime: Joined) -> Mapping[str, s
     }
     files |= {f"include/{name}": text for name, text in runtime.headers.items()}
     files |= {f"device/{name}": text for name, text in runtime.device.items()}
+    files |= {f"emulation/{name}": text for name, text in runtime.emulation.items()}
     return dict(sorted(files.items()))
 
 
@@ -133,13 +134,16 @@ def _code(schedule: Schedule, memory: MemoryPlan, runtime: Joined, net: str) -> 
     }
 
 
-def _golden(schedule: Schedule) -> list[tuple[Port, str]]:
+def _golden(schedule: Schedule) -> dict[str, Any]:
     """An input and the reference's output, as rows of initialisers."""
     graph = schedule.dispatch.graph
     given = random_inputs(graph, 1, GOLDEN_SEED)
     values: Mapping[str, Array] = {**given, **execute(graph, given)}
     inputs, outputs = ports(schedule.dispatch)
-    return [
-        (port, array_rows(values[port.tensor.name], port.tensor.dtype))
-        for port in (*inputs, *outputs)
-    ]
+    both = (*inputs, *outputs)
+    return {
+        "golden": [
+            (port, array_rows(values[port.tensor.name], port.tensor.dtype)) for port in both
+        ],
+        "golden_uses_math": any(port.tensor.dtype is DType.FLOAT32 for port in both),
+    }

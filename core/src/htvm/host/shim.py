@@ -41,13 +41,11 @@ def verification_build(
     schedule: Schedule, memory: MemoryPlan, project: Project, *, sanitize: bool
 ) -> Build:
     """The sources of the library the worker loads."""
-    emulation = {f"emulation/{name}": text for name, text in project.runtime.emulation.items()}
-    compiled = [name for name in emulation if name.endswith(".c")]
     shim = _shim(schedule, memory, project)
     return Build(
-        files={**project.files, **emulation, "shim.c": shim},
-        sources=(*project.sources, *compiled, "shim.c"),
-        include_dirs=(*project.include_dirs, "emulation"),
+        files={**project.files, "shim.c": shim},
+        sources=(*project.sources, *project.emulation_sources, "shim.c"),
+        include_dirs=project.host_folders,
         sanitize=sanitize,
     )
 

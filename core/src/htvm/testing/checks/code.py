@@ -122,14 +122,13 @@ def _benches(subject: Subject) -> Iterator[Bench]:
 def _compile(command: Sequence[str], bench: Bench, ends: Sequence[str] = ()) -> str:
     """What a compiler says of a bench's sources; empty if it takes them."""
     project = bench.project
-    emulation = {f"emulation/{name}": text for name, text in project.runtime.emulation.items()}
-    sources = [*project.sources, *(name for name in emulation if name.endswith(".c"))]
+    sources = [*project.sources, *project.emulation_sources]
     with tempfile.TemporaryDirectory() as scratch:
-        for path, text in {**project.files, **emulation}.items():
+        for path, text in project.files.items():
             file = Path(scratch) / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
-        folders = [f"-I{folder}" for folder in (*project.include_dirs, "emulation")]
+        folders = [f"-I{folder}" for folder in project.host_folders]
         answer = subprocess.run(
             [*command, *folders, *sources, *ends],
             cwd=scratch,
