@@ -51,11 +51,11 @@ def print_error(error: HtvmError) -> None:
     """Code and message, then what was seen, what is accepted, and what to do."""
     lines = Text()
     lines.append(f"error[HTVM-{error.code}]", style="bold red")
-    lines.append(f": {_printable(error.message)}")
+    lines.append(f": {printable(error.message)}")
     for label, text in (("seen", error.seen), ("accepted", error.accepted), ("try", error.hint)):
         if text:
             lines.append(f"\n  {label}: ", style="dim")
-            lines.append(_printable(text))
+            lines.append(printable(text))
     people().print(lines)
 
 
@@ -64,7 +64,7 @@ def print_fault(owner: str, error: HtvmError) -> None:
     lines = [f"{owner} [HTVM-{error.code}]: {error.message}"]
     details = (("seen", error.seen), ("accepted", error.accepted), ("try", error.hint))
     lines += [f"     {label}: {text}" for label, text in details if text]
-    people().print(f" [red]✗[/red] {escape(_printable(chr(10).join(lines)))}")
+    people().print(f" [red]✗[/red] {escape(printable(chr(10).join(lines)))}")
 
 
 @contextmanager
@@ -88,17 +88,17 @@ def warnings_as_notes() -> Iterator[None]:
 
 def print_stage(name: str, summary: str) -> None:
     """A stage that ended well."""
-    people().print(f" [green]✓[/green] {name:<11} {escape(_printable(summary))}")
+    people().print(f" [green]✓[/green] {name:<11} {escape(printable(summary))}")
 
 
 def print_note(text: str) -> None:
     """Something worth knowing that is no error."""
-    people().print(f"   [yellow]note[/yellow]: {escape(_printable(text))}")
+    people().print(f"   [yellow]note[/yellow]: {escape(printable(text))}")
 
 
 def print_line(text: str) -> None:
     """A line of the summary."""
-    people().print(f"   {escape(_printable(text))}")
+    people().print(f"   {escape(printable(text))}")
 
 
 def table(columns: Iterable[tuple[str, bool]], rows: Iterable[Iterable[str]]) -> Table:
@@ -107,10 +107,10 @@ def table(columns: Iterable[tuple[str, bool]], rows: Iterable[Iterable[str]]) ->
     for name, right in columns:
         made.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in rows:
-        made.add_row(*(Text(_printable(cell)) for cell in row))
+        made.add_row(*(Text(printable(cell)) for cell in row))
     return made
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """The text with control characters spelled out, so that a name cannot move the cursor."""
     return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)

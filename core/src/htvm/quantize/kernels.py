@@ -20,10 +20,8 @@ _COLUMNS_AT_ONCE = 1 << 21
 def conv(op: Conv, x: Floats, weights: Floats | None = None) -> Floats:
     """The convolution without bias and bounds, ``(N, K, OH, OW)``."""
     w = op.weights if weights is None else weights
-    if op.is_depthwise:
-        return _depthwise(op, x, w)
-    parts = [_product(op, w, part) for part in _batches(op, x)]
-    return np.concatenate(parts)
+    run = _depthwise if op.is_depthwise else _product
+    return np.concatenate([run(op, w, part) for part in _batches(op, x)])
 
 
 def dense(op: Dense, x: Floats, weights: Floats | None = None) -> Floats:
@@ -95,7 +93,7 @@ def _product(op: Conv, w: Floats, x: Floats) -> Floats:
     return product.reshape(samples, -1, height, width)
 
 
-def _depthwise(op: Conv, x: Floats, w: Floats) -> Floats:
+def _depthwise(op: Conv, w: Floats, x: Floats) -> Floats:
     """One multiplication and addition for each element of the kernel."""
     image = padded(x, op.pad)
     rows, cols = w.shape[2:]

@@ -21,6 +21,7 @@ from htvm.quantize.families import Family, exponents, families
 from htvm.quantize.moments import grouped
 from htvm.quantize.network import Add, AvgPool, Conv, Dense, FloatNetwork, Floats, Linear, Sum
 from htvm.quantize.offset import elements_to_pad
+from htvm.quantize.progress import SILENT, Listener
 from htvm.quantize.rounding import Range, error, nearest
 from htvm.quantize.scheme import Scheme
 from htvm.quantize.statistics import Statistics
@@ -179,11 +180,13 @@ class Search:
     def _home(self) -> dict[str, Family]:
         return {name: family for family in self._families for name in family.members}
 
-    def run(self) -> Choice:
+    def run(self, listener: Listener) -> Choice:
         """Improve one family after another until nothing changes."""
-        for _ in range(_SWEEPS):
+        for sweep in range(_SWEEPS):
             before = dict(self._bases), dict(self._adds)
-            for family in self._families:
+            for number, family in enumerate(self._families, start=1):
+                place = f"{number} of {len(self._families)}, {family.members[0]}"
+                listener.status(f"choosing scales, round {sweep + 1}: {place}")
                 self._improve(family)
             if before == (self._bases, self._adds):
                 break
@@ -298,6 +301,7 @@ def choose_scales(
     scheme: Scheme,
     *,
     shift: bool = True,
+    listener: Listener = SILENT,
 ) -> Choice:
     """The scales with the least error.
 
@@ -306,5 +310,6 @@ def choose_scales(
         statistics: Of it on the calibration data.
         scheme: The arithmetic.
         shift: Whether inputs may have zero points.
+        listener: Told which scale is next.
     """
-    return Search(Errors(network, statistics, scheme, shift=shift)).run()
+    return Search(Errors(network, statistics, scheme, shift=shift)).run(listener)

@@ -10,6 +10,7 @@ import numpy as np
 from htvm.quantize.execute import apply
 from htvm.quantize.moments import Moments, moments
 from htvm.quantize.network import FloatNetwork, Floats, Linear
+from htvm.quantize.progress import SILENT, Listener
 
 _SAMPLES = 1 << 15
 """Elements of a tensor kept to judge ranges by."""
@@ -43,7 +44,9 @@ class Statistics:
     output: Floats
 
 
-def gather(network: FloatNetwork, data: Mapping[str, Floats], seed: int) -> Statistics:
+def gather(
+    network: FloatNetwork, data: Mapping[str, Floats], seed: int, listener: Listener = SILENT
+) -> Statistics:
     """Run the network once over all calibration data."""
     random = np.random.default_rng(seed)
     samples: dict[str, Floats] = {}
@@ -70,7 +73,7 @@ def gather(network: FloatNetwork, data: Mapping[str, Floats], seed: int) -> Stat
     for name, value in data.items():
         note(name, value)
     last = {name: layer.name for layer in network.layers for name in layer.inputs}
-    for layer in network.layers:
+    for layer in listener.over(network.layers):
         if isinstance(layer.op, Linear):
             found[layer.name] = moments(layer.op, values[layer.inputs[0]])
         values[layer.output] = apply(layer, *(values[name] for name in layer.inputs))
