@@ -12,7 +12,7 @@ from htvm.ir.graph import Graph
 if TYPE_CHECKING:
     from htvm.codegen.project import Project
     from htvm.dispatch.plan import Dispatch
-    from htvm.host.inputs import InputSpec
+    from htvm.host.inputs import InputSet, InputSpec
     from htvm.host.result import Verification
     from htvm.memory.plan import MemoryPlan
     from htvm.partition.matches import Matches
@@ -117,6 +117,7 @@ class Deployment:
         target: The target as its distribution announces it.
         hardware: The chip, settings applied.
         graph: The integer network, as the file says it.
+        given: The user's own samples.
         rewritten: The same network in the arithmetic of the target's engines.
         matches: Candidate layers.
         dispatch: Engines, order and layouts.
@@ -132,6 +133,7 @@ class Deployment:
     target: TargetInfo
     hardware: Hardware
     graph: Graph
+    given: tuple[InputSet, ...] = ()
     rewritten: Rewritten | None = None
     matches: Matches | None = None
     dispatch: Dispatch | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -16,7 +16,9 @@ from htvm.errors import InternalError, MismatchError, ToolError, UsageError
 from htvm.frontend import integerise, read
 from htvm.frontend.source import Source
 from htvm.host.compiler import find_compiler
+from htvm.host.inputs import load_inputs
 from htvm.host.stage import verify
+from htvm.host.values import Port
 from htvm.ir.graph import Graph
 from htvm.memory.stage import plan_memory
 from htvm.partition.stage import match
@@ -24,6 +26,7 @@ from htvm.plugins.blame import blame
 from htvm.plugins.session import Session, open_session
 from htvm.quantize.api import Options, Outcome, as_source, quantize_source
 from htvm.quantize.scheme import scheme_for
+from htvm.quantize.source.ports import source_ports
 from htvm.rewrite.stage import rewrite
 from htvm.schedule.stage import schedule
 
@@ -63,6 +66,7 @@ def run(request: Request, progress: Progress | None = None) -> Deployment:
     )
     extra: tuple[StageReport, ...] = ()
     notes: tuple[str, ...] = ()
+    ports: Mapping[str, Port] | None = None
     if request.calibration is not None:
         outcome, report = _timed(
             "quantize",
@@ -70,15 +74,17 @@ def run(request: Request, progress: Progress | None = None) -> Deployment:
             summaries.quantised,
             progress,
         )
+        ports = source_ports(source, outcome.hints)
         source, extra, notes = as_source(outcome, source), (report,), outcome.notes
     start, graph_report = _timed(
         "integerise",
-        lambda: _start(request, integerise(source), session),
+        lambda: _start(request, integerise(source), session, ports),
         summaries.graph,
         progress,
     )
     reports = (read_report, *extra, graph_report)
-    return _onward(stages, replace(start, notes=notes), session, reports, progress)
+    start = replace(start, notes=(*notes, *start.notes))
+    return _onward(stages, start, session, reports, progress)
 
 
 def _quantize(source: Source, options: CalibrationOptions, session: Session) -> Outcome:
@@ -112,9 +118,19 @@ def run_graph(graph: Graph, request: Request, progress: Progress | None = None) 
     return _onward(stages, _start(request, graph, session), session, (), progress)
 
 
-def _start(request: Request, graph: Graph, session: Session) -> Deployment:
+def _start(
+    request: Request, graph: Graph, session: Session, ports: Mapping[str, Port] | None = None
+) -> Deployment:
+    """What the stages begin with; the user's samples are read before any of them works."""
+    specs = request.verify.given if request.verify else ()
+    given = tuple(load_inputs(spec, graph, ports) for spec in specs)
     return Deployment(
-        request=request, target=session.target, hardware=session.hardware, graph=graph
+        request=request,
+        target=session.target,
+        hardware=session.hardware,
+        graph=graph,
+        given=given,
+        notes=tuple(doubt for samples in given for doubt in samples.doubts),
     )
 
 
@@ -173,7 +189,8 @@ def _verify(done: Deployment, session: Session) -> Deployment:
         return replace(done, notes=(*done.notes, note))
     stages = _need(done.schedule), _need(done.memory), _need(done.project)
     try:
-        return replace(done, verification=verify(*stages, options, compiler, original=done.graph))
+        found = verify(*stages, options, compiler, original=done.graph, given=done.given)
+        return replace(done, verification=found)
     except MismatchError as error:
         raise blame(error, session.target) from error
 

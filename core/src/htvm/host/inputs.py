@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from htvm.errors import UsageError
+from htvm.host.values import Port, Reading, doubts, port_of, quantised, read_numbers
 from htvm.ir.graph import Graph
-from htvm.ir.tensor import Array, Tensor
+from htvm.ir.tensor import Array
 
 ImageOrder = Literal["nchw", "nhwc"]
 _TO: dict[ImageOrder, tuple[int, ...]] = {"nchw": (0, 3, 1, 2), "nhwc": (0, 2, 3, 1)}
@@ -56,11 +57,20 @@ class InputSet:
         arrays: By input name, each with a leading axis of samples.
         labels: One integer per sample, when the file has an array ``labels``.
         samples: Number of samples.
+        source: The same samples as the network in the user's file takes them; other numbers than
+            ``arrays`` only where that network was quantised in this run.
+        reals: What they stand for in real numbers, for inputs where that is known.
+        readings: By which rule the numbers of each input were read, and how well they fit.
+        doubts: Why they may not be what the user means.
     """
 
     arrays: Mapping[str, Array]
     labels: Array | None
     samples: int
+    source: Mapping[str, Array] = field(default_factory=dict)
+    reals: Mapping[str, Array] = field(default_factory=dict)
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
 
 def parse_spec(
@@ -77,24 +87,58 @@ def parse_spec(
     return InputSpec(path=file, key=key, layout=layout, scale=scale, offset=offset)
 
 
-def load_inputs(spec: InputSpec, graph: Graph) -> InputSet:
+def load_inputs(spec: InputSpec, graph: Graph, ports: Mapping[str, Port] | None = None) -> InputSet:
     """Read and convert the arrays for every input of ``graph``.
+
+    Args:
+        spec: Where they are.
+        graph: The network that is to run.
+        ports: What the inputs of the user's own network take, where ``graph`` was quantised from
+            it.
 
     Raises:
         UsageError: The file cannot be read, lacks an array, or an array does not suit its input.
     """
     stored = _read(Path(spec.path))
-    arrays, samples = _matched(spec, stored, graph)
-    return InputSet(arrays=arrays, labels=_labels(stored, samples, spec), samples=samples)
+    placed, samples = _matched(spec, stored, graph)
+    own = {name: port_of(graph, name) for name in graph.inputs}
+    given = dict(ports) if ports else own
+    read = {
+        name: read_numbers(array, given[name], scale=spec.scale, offset=spec.offset)
+        for name, array in placed.items()
+    }
+    fed = {name: _fed(reading, own[name]) for name, reading in read.items()} if ports else read
+    told = [(port, read[name]) for name, port in given.items()]
+    told += [(port, fed[name]) for name, port in own.items() if ports]
+    return InputSet(
+        arrays={name: reading.own for name, reading in fed.items()},
+        labels=_labels(stored, samples, spec),
+        samples=samples,
+        source={name: reading.own for name, reading in read.items()},
+        reals={name: one.real for name, one in read.items() if one.real is not None},
+        readings=read,
+        doubts=tuple(dict.fromkeys(doubt for port, one in told for doubt in doubts(one, port))),
+    )
+
+
+def _fed(reading: Reading, port: Port) -> Reading:
+    """Numbers of the user's network as those of the network quantised from it."""
+    if reading.real is None or not port.dtype.is_integer or port.quantization is None:
+        return reading
+    return quantised(reading.real, port)
 
 
 def load_arrays(spec: InputSpec, graph: Graph) -> dict[str, Array]:
-    """As :func:`load_inputs`, without looking for labels.
+    """As :func:`load_inputs`, the arrays only.
 
     Raises:
         UsageError: The file cannot be read, lacks an array, or an array does not suit its input.
     """
-    return _matched(spec, _read(Path(spec.path)), graph)[0]
+    placed, _ = _matched(spec, _read(Path(spec.path)), graph)
+    return {
+        name: read_numbers(array, port_of(graph, name), scale=spec.scale, offset=spec.offset).own
+        for name, array in placed.items()
+    }
 
 
 def _matched(
@@ -111,8 +155,7 @@ def _matched(
             seen=", ".join(f"{name}: {count}" for name, count in counts.items()),
             accepted="one or more samples, as many for each input",
         )
-    arrays = {name: _numbers(array, graph.tensors[name], spec) for name, array in placed.items()}
-    return arrays, samples
+    return placed, samples
 
 
 def _read(file: Path) -> dict[str, Array]:
@@ -192,44 +235,6 @@ def _layout_hint(array: Array, shape: tuple[int, ...]) -> str:
             if array.transpose(_TO[order]).shape[1:] == shape[1:]:
                 return f"--input-layout {other}"
     return "htvm inspect MODEL shows what the network takes"
-
-
-def _numbers(array: Array, tensor: Tensor, spec: InputSpec) -> Array:
-    """Elements in the network's type, exactly; nothing is clipped or rounded in silence."""
-    if array.dtype.kind not in "iufb":
-        raise UsageError(
-            f"the array for input {tensor.name!r} does not hold numbers",
-            code="E126",
-            seen=str(array.dtype),
-            accepted=tensor.dtype.value,
-        )
-    untouched = spec.scale == 1.0 and spec.offset == 0.0
-    if untouched and array.dtype == tensor.dtype.numpy:
-        return np.ascontiguousarray(array)
-    with np.errstate(over="ignore", invalid="ignore"):
-        values = array.astype(np.float64) * spec.scale + spec.offset
-    if not np.isfinite(values).all():
-        raise UsageError(f"the array for input {tensor.name!r} holds NaN or infinity", code="E127")
-    if not tensor.dtype.is_integer:
-        return values.astype(tensor.dtype.numpy)
-    whole = np.rint(values) if not untouched else values
-    low, high = tensor.dtype.bounds
-    if (whole != np.rint(whole)).any() or whole.min() < low or whole.max() > high:
-        raise UsageError(
-            f"the array for input {tensor.name!r} does not fit {tensor.dtype.value}",
-            code="E128",
-            seen=f"{array.dtype} from {values.min():g} to {values.max():g}",
-            accepted=f"whole numbers from {low} to {high}",
-            hint=_scale_hint(tensor),
-        )
-    return whole.astype(tensor.dtype.numpy)
-
-
-def _scale_hint(tensor: Tensor) -> str:
-    if tensor.quantization is None:
-        return "--input-scale FACTOR --input-offset NUMBER bring other numbers into range"
-    scale, zero = tensor.quantization.scale[0], tensor.quantization.zero_point
-    return f"real values: --input-scale {1 / scale:.9g} --input-offset {zero}"
 
 
 def _labels(stored: Mapping[str, Array], samples: int, spec: InputSpec) -> Array | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from htvm.deployment import VerifyOptions
-from htvm.host.inputs import load_inputs
+from htvm.host.inputs import InputSet
 from htvm.ir.graph import Graph
 from htvm.ir.tensor import Array
 from htvm.numerics import random_inputs
@@ -30,16 +30,11 @@ class Samples:
     count: int
 
 
-def samples(graph: Graph, options: VerifyOptions) -> tuple[Samples, ...]:
-    """All samples asked for.
-
-    Raises:
-        UsageError: A file the user named cannot be used.
-    """
-    found = []
-    for spec in options.given:
-        given = load_inputs(spec, graph)
-        found.append(Samples(kind="given", arrays=given.arrays, count=given.samples))
+def samples(
+    graph: Graph, options: VerifyOptions, given: Sequence[InputSet] = ()
+) -> tuple[Samples, ...]:
+    """The user's own samples, and all others asked for."""
+    found = [Samples(kind="given", arrays=own.arrays, count=own.samples) for own in given]
     if options.extreme:
         extreme = random_inputs(graph, EXTREMES, options.seed, "extreme")
         found.append(Samples(kind="extreme", arrays=extreme, count=EXTREMES))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ from htvm.dispatch.plan import Dispatch, LayerStep
 from htvm.errors import MismatchError
 from htvm.host.compare import Bytes, Compared, Dump, compare, dumps, ends, totals
 from htvm.host.compiler import Compiler, build_library
+from htvm.host.inputs import InputSet
 from htvm.host.process import Answer, Worker, sanitizer_runtime, worker
 from htvm.host.result import Divergence, Verification
 from htvm.host.samples import Batch, Samples, batches, samples
@@ -39,6 +40,8 @@ def verify(
     compiler: Compiler,
     *,
     original: Graph | None = None,
+    given: Sequence[InputSet] = (),
+    progress: Callable[[int, int], None] | None = None,
 ) -> Verification:
     """Run the generated C on this machine and compare every layer with the reference.
 
@@ -53,16 +56,18 @@ def verify(
         compiler: The host's.
         original: The network before it was rewritten, which is the reference for every tensor that
             it names.
+        given: The user's own samples.
+        progress: Called with the samples compared so far and those there are in all.
 
     Raises:
-        UsageError: A file of samples cannot be used.
         ToolError: The compiler failed.
         MismatchError: E402 the generated C crashed, E403 it broke a rule of the emulated hardware
             or wrote outside its buffers, E404 it did not come to an end. Differing elements are
             returned, not raised.
     """
     graph = schedule.dispatch.graph
-    groups = samples(graph, options)
+    groups = samples(graph, options, given)
+    count = sum(group.count for group in groups)
     if options.sanitize:
         sanitizer_runtime(compiler)
     build = verification_build(schedule, memory, project, sanitize=options.sanitize)
@@ -76,6 +81,8 @@ def verify(
     with worker(library, plan, compiler, sanitize=options.sanitize, limit_s=limit_s) as running:
         for batch in batches(graph, groups, most):
             tally.add(batch, _run(running, graph, batch, tally.names))
+            if progress is not None:
+                progress(tally.samples, count)
     counted = tally.cycles if project.runtime.cycles else None
     return Verification(
         reference=REFERENCE,
@@ -127,6 +134,7 @@ class _Tally:
     compared: list[Mapping[str, Compared]] = field(default_factory=list)
     outputs: dict[str, list[Array]] = field(default_factory=dict)
     cycles: tuple[int, ...] = ()
+    samples: int = 0
     first: Divergence | None = None
 
     @property
@@ -150,6 +158,7 @@ class _Tally:
         firsts = (compared.first for compared in result.values())
         self.first = self.first or next((first for first in firsts if first), None)
         self.compared.append(result)
+        self.samples += len(batch.labels)
         self.cycles = answer.cycles
         if batch.kind == "given":
             self._keep(self.references[0], runs[::2])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +13,7 @@ from htvm.host.inputs import InputSpec
 from htvm.quantize.asymmetric import from_integers, quantise_qdq, sqnr_db
 from htvm.quantize.calibration import Calibration, load_calibration
 from htvm.quantize.integer import ties
-from htvm.quantize.network import FloatNetwork
+from htvm.quantize.network import FloatNetwork, Hint
 from htvm.quantize.quantise import Progress, quantise
 from htvm.quantize.scheme import Scheme
 from htvm.quantize.source.read import float_network
@@ -57,6 +57,7 @@ class Outcome:
         sqnr_db: Signal to quantisation noise at the output, on calibration data.
         way: How it was made.
         notes: What the user should know.
+        hints: What the source's own integers stand for at its inputs, where it was quantised.
     """
 
     model: ModelProto
@@ -68,6 +69,7 @@ class Outcome:
     sqnr_db: float
     way: str
     notes: tuple[str, ...]
+    hints: Mapping[str, Hint] = field(default_factory=dict)
 
     @property
     def data(self) -> bytes:
@@ -102,7 +104,8 @@ def quantize_source(source: Source, options: Options, progress: Progress | None 
         properties["notes"] = "; ".join(network.notes)
     job = _Job(network=network, data=data, options=options, properties=properties)
     made = _common(job) if options.scheme is None else _limited(job, options.scheme, progress)
-    return replace(made, notes=(*network.notes, *data.warnings, *made.notes))
+    notes = (*network.notes, *data.warnings, *made.notes)
+    return replace(made, notes=notes, hints=network.hints)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from htvm.deployment import Deployment
-from htvm.host.inputs import load_inputs
 from htvm.report.model import Accuracy
 
 
@@ -14,11 +13,10 @@ def accuracy_of(run: Deployment) -> Accuracy | None:
 
     None without labels, or when the network does not give one row of scores per sample.
     """
-    options = run.request.verify
-    if run.verification is None or options is None or len(options.given) != 1:
+    if run.verification is None or len(run.given) != 1:
         return None
     outputs = list(run.verification.outputs.values())
-    labels = load_inputs(options.given[0], run.graph).labels
+    labels = run.given[0].labels
     if labels is None or len(outputs) != 1:
         return None
     scores = outputs[0].reshape(len(outputs[0]), -1)

@@ -24,3 +24,5 @@ def command(as_json: bool, **values: Any) -> None:
         console.print_json(result.report.verification.model_dump())
     for line in accuracy_lines(result.report):
         console.print_line(line)
+    for note in result.run.notes:
+        console.print_note(note)
