@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -12,9 +13,13 @@ from htvm.quantize.execute import apply, output
 from htvm.quantize.families import tied
 from htvm.quantize.integer import IntegerNetwork
 from htvm.quantize.moments import Moments, grouped, moments
-from htvm.quantize.network import FloatNetwork, Floats, Linear, Sum
+from htvm.quantize.network import FloatNetwork, Floats, Linear
+from htvm.quantize.offset import zero_points
+from htvm.quantize.progress import SILENT, Listener
+from htvm.quantize.real import real_layers, real_tensors
 from htvm.quantize.rounding import Doubles, Range, compensated
 from htvm.quantize.statistics import Statistics, gather
+from htvm.quantize.threads import one_thread
 
 _WEIGHTS = Range(lo=-127, hi=127)
 _SHRINK = tuple(0.5 + 0.02 * step for step in range(26))
@@ -45,30 +50,45 @@ class QdqNetwork:
         grids: Of every tensor.
         weight_scales: Of every layer with weights, by name: one number, or one for each channel.
         bias_scales: The same of biases.
+        real: Names of layers that compute with real numbers.
     """
 
     network: FloatNetwork
     grids: Mapping[str, Grid]
     weight_scales: Mapping[str, Doubles]
     bias_scales: Mapping[str, Doubles]
+    real: frozenset[str] = frozenset()
+
+    @cached_property
+    def real_tensors(self) -> frozenset[str]:
+        """Tensors on no grid; a quantised layer that reads one rounds it for itself."""
+        return real_tensors(self.network, self.real)
 
 
-def quantise_qdq(network: FloatNetwork, data: Mapping[str, Floats], *, seed: int = 0) -> QdqNetwork:
+@one_thread
+def quantise_qdq(
+    network: FloatNetwork,
+    data: Mapping[str, Floats],
+    *,
+    seed: int = 0,
+    listener: Listener = SILENT,
+) -> QdqNetwork:
     """Quantise layer by layer, each on the inputs the quantised ones before it give.
 
     Args:
         network: The float network.
         data: Calibration inputs in real numbers.
         seed: Of what is drawn from the data.
+        listener: Told which layer is next.
     """
-    statistics = gather(network, data, seed)
+    statistics = gather(network, data, seed, listener.at("looking at the samples"))
     grids = _grids(network, statistics)
     wanted = dict(data)
     seen = {name: grids[name].rounded(x) for name, x in data.items()}
     layers: list[Node] = []
     scales: dict[str, Doubles] = {}
     biases: dict[str, Doubles] = {}
-    for layer in network.layers:
+    for layer in listener.at("rounding weights").over(network.layers):
         real = layer
         if isinstance(layer.op, Linear):
             source = layer.inputs[0]
@@ -91,17 +111,36 @@ def quantise_qdq(network: FloatNetwork, data: Mapping[str, Floats], *, seed: int
     )
 
 
+def exempted_qdq(quantised: QdqNetwork, source: FloatNetwork, exempt: frozenset[str]) -> QdqNetwork:
+    """A quantised network some of whose layers keep the source's real numbers.
+
+    Args:
+        quantised: The network with every layer quantised.
+        source: The network it was made from, layer by layer.
+        exempt: Names of the layers to leave in real numbers.
+    """
+    real = real_layers(source, exempt)
+    given = {layer.name: layer.op for layer in source.layers if layer.name in real}
+    return replace(quantised, network=quantised.network.with_ops(given), real=real)
+
+
 def run_qdq(quantised: QdqNetwork, data: Mapping[str, Floats]) -> Floats:
     """What the quantised network returns, in real numbers."""
-    values = {name: quantised.grids[name].rounded(x) for name, x in data.items()}
+    values = {name: _held(quantised, name, x) for name, x in data.items()}
     for layer in quantised.network.layers:
-        real, name = layer, layer.name
-        if isinstance(layer.op, Linear):
-            ends = quantised.weight_scales[name], quantised.bias_scales[name]
-            real = replace(layer, op=_real(layer.op, *ends))
-        result = apply(real, *(values[item] for item in layer.inputs))
-        values[layer.output] = quantised.grids[layer.output].rounded(result)
+        computed, name = layer, layer.name
+        given = [values[item] for item in layer.inputs]
+        if name not in quantised.real:
+            given = [quantised.grids[item].rounded(values[item]) for item in layer.inputs]
+            if isinstance(layer.op, Linear):
+                ends = quantised.weight_scales[name], quantised.bias_scales[name]
+                computed = replace(layer, op=_real(layer.op, *ends))
+        values[layer.output] = _held(quantised, layer.output, apply(computed, *given))
     return values[quantised.network.output]
+
+
+def _held(quantised: QdqNetwork, name: str, value: Floats) -> Floats:
+    return value if name in quantised.real_tensors else quantised.grids[name].rounded(value)
 
 
 def from_integers(quantised: IntegerNetwork) -> QdqNetwork:
@@ -110,7 +149,7 @@ def from_integers(quantised: IntegerNetwork) -> QdqNetwork:
     biases: dict[str, Doubles] = {}
     layers = []
     for layer in quantised.network.layers:
-        if isinstance(layer.op, Linear):
+        if isinstance(layer.op, Linear) and layer.name not in quantised.real:
             step = quantised.steps[layer.name]
             unit = quantised.scales[layer.output] * 2.0**-step.shift
             scales[layer.name] = np.array([unit / quantised.scales[layer.inputs[0]]])
@@ -124,15 +163,13 @@ def from_integers(quantised: IntegerNetwork) -> QdqNetwork:
         grids=_shifted(quantised),
         weight_scales=scales,
         bias_scales=biases,
+        real=quantised.real,
     )
 
 
 def _shifted(quantised: IntegerNetwork) -> dict[str, Grid]:
     """Grids of a shift-only network; ops that move an input keep its zero point."""
-    zeros = dict(quantised.zeros)
-    for layer in quantised.network.layers:
-        if not isinstance(layer.op, Sum) and layer.inputs[0] in zeros:
-            zeros[layer.output] = zeros[layer.inputs[0]]
+    zeros = zero_points(quantised)
     return {
         name: Grid(scale=scale, zero_point=zeros.get(name, 0))
         for name, scale in quantised.scales.items()

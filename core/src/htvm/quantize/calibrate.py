@@ -14,6 +14,7 @@ from htvm.quantize.execute import apply
 from htvm.quantize.integer import IntegerNetwork, Step, run_layer, to_integers
 from htvm.quantize.moments import Moments, grouped, moments
 from htvm.quantize.network import Add, AvgPool, FloatNetwork, Floats, Linear, Sum
+from htvm.quantize.progress import SILENT, Listener
 from htvm.quantize.rounding import Doubles, Range, compensated, nearest
 from htvm.quantize.scales import Choice
 from htvm.quantize.scheme import EXACT_IN_FLOAT, Scheme
@@ -45,13 +46,19 @@ class Plan:
     method: Method
 
 
-def calibrate(network: FloatNetwork, data: Mapping[str, Floats], plan: Plan) -> IntegerNetwork:
+def calibrate(
+    network: FloatNetwork,
+    data: Mapping[str, Floats],
+    plan: Plan,
+    listener: Listener = SILENT,
+) -> IntegerNetwork:
     """The integer network for given scales.
 
     Args:
         network: The float network.
         data: Calibration inputs in real numbers.
         plan: Scales, arithmetic and method.
+        listener: Told which layer is next.
 
     Raises:
         UnsupportedModelError: a layer's sums cannot be kept below 2**24 (E231).
@@ -66,7 +73,7 @@ def calibrate(network: FloatNetwork, data: Mapping[str, Floats], plan: Plan) -> 
     last = {name: layer.name for layer in network.layers for name in layer.inputs}
     layers: list[Node] = []
     steps: dict[str, Step] = {}
-    for layer in network.layers:
+    for layer in listener.over(network.layers):
         made = layer
         if isinstance(layer.op, Linear):
             source = layer.inputs[0]
@@ -83,7 +90,11 @@ def calibrate(network: FloatNetwork, data: Mapping[str, Floats], plan: Plan) -> 
                 wanted.pop(name, None)
                 seen.pop(name, None)
     return IntegerNetwork(
-        network=replace(network, layers=tuple(layers)), steps=steps, scales=scales, zeros=zeros
+        network=replace(network, layers=tuple(layers)),
+        steps=steps,
+        scales=scales,
+        zeros=zeros,
+        bounds=bounds,
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import isfinite
 
 import numpy as np
@@ -13,6 +14,7 @@ from htvm.ir.ops import Clip
 from htvm.quantize import kernels
 from htvm.quantize.execute import apply
 from htvm.quantize.network import Add, AvgPool, Conv, Dense, FloatNetwork, Floats, Linear, Sum
+from htvm.quantize.real import real_layers, real_tensors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +41,17 @@ class IntegerNetwork:
         scales: What 1 stands for, of every tensor.
         zeros: The int8 that stands for 0.0 in an input, where that is not 0. Tensors here hold
             what is left when it is subtracted, unless :mod:`htvm.quantize.offset` folded it away.
+        bounds: Least and greatest activation.
+        real: Names of layers that compute with real numbers; they have no step, and their weights
+            and bounds are real.
     """
 
     network: FloatNetwork
     steps: Mapping[str, Step]
     scales: Mapping[str, float]
     zeros: Mapping[str, int] = field(default_factory=dict)
+    bounds: tuple[int, int] = (-128, 127)
+    real: frozenset[str] = frozenset()
 
     @property
     def input_zero(self) -> int:
@@ -53,13 +60,44 @@ class IntegerNetwork:
 
     @property
     def input_scale(self) -> float:
-        """Of the first input."""
-        return self.scales[self.network.inputs[0]]
+        """Of the first input; 1 if that holds real numbers."""
+        return self.scale(self.network.inputs[0])
 
     @property
     def output_scale(self) -> float:
-        """Of the output."""
-        return self.scales[self.network.output]
+        """Of the output; 1 if that holds real numbers."""
+        return self.scale(self.network.output)
+
+    def scale(self, tensor: str) -> float:
+        """What 1 stands for in a tensor as it is held."""
+        return 1.0 if tensor in self.real_tensors else self.scales[tensor]
+
+    @cached_property
+    def real_tensors(self) -> frozenset[str]:
+        """Tensors held as real numbers; a layer that needs whole ones rounds them for itself."""
+        return real_tensors(self.network, self.real)
+
+
+def exempted(
+    quantised: IntegerNetwork, source: FloatNetwork, exempt: frozenset[str]
+) -> IntegerNetwork:
+    """A quantised network some of whose layers keep the source's real numbers.
+
+    Args:
+        quantised: The network with every layer quantised.
+        source: The network it was made from, layer by layer.
+        exempt: Names of the layers to leave in real numbers.
+    """
+    real = real_layers(source, exempt)
+    given = {layer.name: layer.op for layer in source.layers if layer.name in real}
+    held = real_tensors(source, real)
+    return replace(
+        quantised,
+        network=quantised.network.with_ops(given),
+        steps={name: step for name, step in quantised.steps.items() if name not in real},
+        zeros={name: zero for name, zero in quantised.zeros.items() if name not in held},
+        real=real,
+    )
 
 
 def to_integers(x: Floats, scale: float, lo: int = -128, hi: int = 127) -> Floats:
@@ -68,24 +106,42 @@ def to_integers(x: Floats, scale: float, lo: int = -128, hi: int = 127) -> Float
 
 
 def read_inputs(quantised: IntegerNetwork, x: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Inputs of real numbers as the whole numbers the network computes with."""
+    """Inputs of real numbers as the whole numbers the network computes with, where it does."""
     found = {}
     for name, value in x.items():
+        if name in quantised.real_tensors:
+            found[name] = value
+            continue
         zero = quantised.zeros.get(name, 0)
         found[name] = to_integers(value, quantised.scales[name], -128 - zero, 127 - zero)
     return found
 
 
-def run_layer(layer: Node, step: Step | None, scale: float, *operands: Floats) -> Floats:
+def operands(
+    quantised: IntegerNetwork, layer: Node, values: Mapping[str, Floats]
+) -> tuple[Floats, ...]:
+    """What a layer reads, as the real or whole numbers it computes with."""
+    real = layer.name in quantised.real
+    return tuple(_as_read(quantised, name, values[name], real=real) for name in layer.inputs)
+
+
+def _as_read(quantised: IntegerNetwork, name: str, value: Floats, *, real: bool) -> Floats:
+    if real == (name in quantised.real_tensors):
+        return value
+    scale = quantised.scales[name]
+    return value * np.float32(scale) if real else to_integers(value, scale, *quantised.bounds)
+
+
+def run_layer(layer: Node, step: Step | None, scale: float, *given: Floats) -> Floats:
     """One layer of an integer network."""
     op = layer.op
     if isinstance(op, Clip):
         lo, hi = clip_bounds(op, scale)
-        return np.asarray(np.clip(operands[0], np.float32(lo), np.float32(hi)))
+        return np.asarray(np.clip(given[0], np.float32(lo), np.float32(hi)))
     if not isinstance(op, Sum):
-        return apply(layer, *operands)
+        return apply(layer, *given)
     assert step is not None
-    return stepped(total(op, *operands), step)
+    return stepped(total(op, *given), step)
 
 
 def total(op: Sum, *operands: Floats) -> Floats:
@@ -118,20 +174,23 @@ def clip_bounds(op: Clip, scale: float) -> tuple[int, int]:
 def run(
     quantised: IntegerNetwork, inputs: Mapping[str, Floats], *, keep_all: bool = False
 ) -> dict[str, Floats]:
-    """Tensors of whole numbers for inputs of whole numbers.
+    """Tensors of whole numbers for inputs of whole numbers; real ones for layers left real.
 
     Args:
         quantised: The network.
-        inputs: Whole numbers in float32.
+        inputs: Whole numbers in float32, as :func:`read_inputs` gives them.
         keep_all: Whether every tensor is wanted; otherwise only the output is kept.
     """
     network = quantised.network
     values = dict(inputs)
     last = {name: layer.name for layer in network.layers for name in layer.inputs}
     for layer in network.layers:
-        operands = [values[name] for name in layer.inputs]
-        scale = quantised.scales[layer.output]
-        values[layer.output] = run_layer(layer, quantised.steps.get(layer.name), scale, *operands)
+        given = operands(quantised, layer, values)
+        if layer.name in quantised.real:
+            values[layer.output] = apply(layer, *given)
+        else:
+            step, scale = quantised.steps.get(layer.name), quantised.scales[layer.output]
+            values[layer.output] = run_layer(layer, step, scale, *given)
         for name in layer.inputs:
             if last[name] == layer.name and not keep_all and name != network.output:
                 values.pop(name, None)
@@ -144,10 +203,10 @@ def ties(quantised: IntegerNetwork, x: Mapping[str, Floats]) -> tuple[int, int]:
     elements = changed = 0
     for layer in quantised.network.layers:
         op = layer.op
-        if not isinstance(op, Sum):
+        if not isinstance(op, Sum) or layer.name in quantised.real:
             continue
         step = quantised.steps[layer.name]
-        acc = total(op, *(values[name] for name in layer.inputs)) * np.float32(step.mul)
+        acc = total(op, *operands(quantised, layer, values)) * np.float32(step.mul)
         half = 0 if isinstance(op, Add | AvgPool) else (1 << step.shift) >> 1
         nearest = np.rint((acc - np.float32(half)) * np.float32(2.0**-step.shift))
         elements += acc.size

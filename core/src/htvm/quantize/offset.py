@@ -15,7 +15,7 @@ import numpy as np
 from htvm.ir.graph import Node
 from htvm.ir.ops import Pad, Reshape, Transpose
 from htvm.quantize.integer import IntegerNetwork, worst_sum
-from htvm.quantize.network import Conv, Dense, FloatNetwork, Linear
+from htvm.quantize.network import Conv, Dense, FloatNetwork, Linear, Sum
 from htvm.quantize.scheme import EXACT_IN_FLOAT
 
 
@@ -40,6 +40,8 @@ def without_offsets(quantised: IntegerNetwork) -> IntegerNetwork:
     shapes = dict(network.shapes)
     for name, zero in quantised.zeros.items():
         for layer in _readers(network, name) if zero else ():
+            if layer.name in quantised.real:
+                continue
             made[layer.name] = tuple(_folded(network, layer, zero, shapes))
     layers = [one for layer in network.layers for one in made.get(layer.name, (layer,))]
     scales = dict(quantised.scales)
@@ -57,6 +59,16 @@ def fits(quantised: IntegerNetwork) -> bool:
     folded = without_offsets(quantised)
     linear = [layer.op for layer in folded.network.layers if isinstance(layer.op, Linear)]
     return all(worst_sum(op, -128, 127) < EXACT_IN_FLOAT for op in linear)
+
+
+def zero_points(quantised: IntegerNetwork) -> dict[str, int]:
+    """Zero points of the inputs, and of what only moves their elements."""
+    zeros = dict(quantised.zeros)
+    for layer in quantised.network.layers:
+        moves = not isinstance(layer.op, Sum) and layer.name not in quantised.real
+        if moves and layer.inputs[0] in zeros:
+            zeros[layer.output] = zeros[layer.inputs[0]]
+    return zeros
 
 
 def _readers(network: FloatNetwork, name: str) -> Iterator[Node]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,11 +15,11 @@ from htvm.quantize.execute import output
 from htvm.quantize.integer import IntegerNetwork, logits
 from htvm.quantize.network import FloatNetwork, Floats
 from htvm.quantize.offset import fits
+from htvm.quantize.progress import SILENT, Listener
 from htvm.quantize.scales import Choice, choose_scales
 from htvm.quantize.scheme import Scheme
 from htvm.quantize.statistics import Statistics, gather
-
-Progress = Callable[[str], None]
+from htvm.quantize.threads import one_thread
 
 _EQUALISED: tuple[float | None, ...] = (None, 0.0, 1.0)
 """No equalisation, that of weights, that of weights and activations."""
@@ -35,11 +36,14 @@ class Quantised:
 
     Attributes:
         integers: The integer network.
+        network: The float network it was made from, layer by layer; it computes what the one
+            given does.
         way: How it was made.
         sqnr_db: Power of the float network's output over that of the error, on calibration data.
     """
 
     integers: IntegerNetwork
+    network: FloatNetwork
     way: str
     sqnr_db: float
 
@@ -55,13 +59,14 @@ class _Start:
     choice: Choice
 
 
+@one_thread
 def quantise(
     network: FloatNetwork,
     calibration: Calibration,
     scheme: Scheme,
     *,
     seed: int = 0,
-    progress: Progress | None = None,
+    listener: Listener = SILENT,
 ) -> Quantised:
     """Quantise to an engine's arithmetic.
 
@@ -73,31 +78,34 @@ def quantise(
         calibration: Inputs of the kind the network will see.
         scheme: The arithmetic.
         seed: Of what is drawn from the data.
-        progress: Called with a line for people as the work goes on.
+        listener: Told as the work goes on.
 
     Raises:
         UnsupportedModelError: A layer cannot be held in the arithmetic (E231).
     """
-    say = progress or (lambda _: None)
     order = np.random.default_rng(seed).permutation(calibration.samples)
     tried, judged = _split(calibration, order)
     wanted = output(network, judged)
     best: tuple[float, float | None, Method] | None = None
-    for strength in _strengths(network):
-        start = _started(network, tried, strength, scheme, seed)
+    strengths = _strengths(network)
+    count = itertools.count(1)
+    for strength in strengths:
+        start = _started(network, tried, strength, scheme, seed, listener)
         for method in _METHODS:
-            made = _made(start, scheme, method)
+            way = f"way {next(count)} of {len(strengths) * len(_METHODS)}"
+            made = _made(start, scheme, method, listener.at(way))
             loss = _loss(logits(made, judged), wanted)
-            say(f"{start.label}, {_named(method)}: {_decibels(wanted, loss):.1f} dB")
+            listener.line(f"{start.label}, {_named(method)}: {_decibels(wanted, loss):.1f} dB")
             if best is None or loss < best[0]:
                 best = loss, strength, method
     assert best is not None
     _, strength, method = best
-    start = _started(network, calibration.arrays, strength, scheme, seed)
-    integers = _made(start, scheme, method)
+    start = _started(network, calibration.arrays, strength, scheme, seed, listener)
+    integers = _made(start, scheme, method, listener.at("the best way, with all samples"))
     loss = _loss(logits(integers, calibration.arrays), start.statistics.output)
     return Quantised(
         integers=integers,
+        network=start.network,
         way=f"{start.label}, {_named(method)}",
         sqnr_db=_decibels(start.statistics.output, loss),
     )
@@ -116,8 +124,8 @@ def _split(
     return first, second
 
 
-def _strengths(network: FloatNetwork) -> Iterator[float | None]:
-    yield from _EQUALISED if links(network) else _EQUALISED[:1]
+def _strengths(network: FloatNetwork) -> tuple[float | None, ...]:
+    return _EQUALISED if links(network) else _EQUALISED[:1]
 
 
 def _started(
@@ -126,25 +134,27 @@ def _started(
     strength: float | None,
     scheme: Scheme,
     seed: int,
+    listener: Listener,
 ) -> _Start:
     label = "as given"
-    statistics = gather(network, data, seed)
+    told = listener.at("looking at the samples")
+    statistics = gather(network, data, seed, told)
     if strength is not None:
         network = equalise(network, statistics.channels, activations=strength)
-        statistics = gather(network, data, seed)
+        statistics = gather(network, data, seed, told)
         label = "layers equalised" + (" with activations" if strength else "")
-    choice = choose_scales(network, statistics, scheme)
+    choice = choose_scales(network, statistics, scheme, listener=listener)
     return _Start(label=label, network=network, data=data, statistics=statistics, choice=choice)
 
 
-def _made(start: _Start, scheme: Scheme, method: Method) -> IntegerNetwork:
+def _made(start: _Start, scheme: Scheme, method: Method, listener: Listener) -> IntegerNetwork:
     plan = Plan(choice=start.choice, scheme=scheme, method=method)
-    made = calibrate(start.network, start.data, plan)
+    made = calibrate(start.network, start.data, plan, listener)
     if fits(made):
         return made
     # Without a zero point the biases are as small as they can be.
     choice = choose_scales(start.network, start.statistics, scheme, shift=False)
-    return calibrate(start.network, start.data, replace(plan, choice=choice))
+    return calibrate(start.network, start.data, replace(plan, choice=choice), listener)
 
 
 def _loss(given: Floats, wanted: Floats) -> float:

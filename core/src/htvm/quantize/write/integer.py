@@ -12,12 +12,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
+from htvm.ir.dtype import DType
 from htvm.ir.graph import Node
 from htvm.ir.ops import Clip
 from htvm.quantize.integer import IntegerNetwork, Step, clip_bounds
-from htvm.quantize.network import Add, AvgPool, Conv, Dense, Sum
-from htvm.quantize.offset import without_offsets
-from htvm.quantize.write import moves
+from htvm.quantize.network import Add, AvgPool, Conv, Dense, Linear, Sum
+from htvm.quantize.offset import without_offsets, zero_points
+from htvm.quantize.write import moves, reals
 from htvm.quantize.write.model import ModelWriter
 
 
@@ -34,29 +35,101 @@ def integer_model(
     network = quantised.network
     names = [name for layer in network.layers for name in (layer.name, layer.output)]
     writer = ModelWriter(network.name, [*names, *network.inputs])
-    held = {name: _opened(writer, name) for name in network.inputs}
+    held = _Held(writer, quantised)
     for layer in network.layers:
-        output = layer.output
-        if output == network.output:
-            output = writer.fresh(f"{output}_float")
-        _write(writer, quantised, layer, tuple(held[name] for name in layer.inputs), output)
-        held[layer.output] = output
-    result = network.output
-    writer.node("Cast", (held[result],), result, to=TensorProto.INT8)
-    scales = {
-        "input_scale": repr(quantised.input_scale),
-        "input_zero_point": str(quantised.input_zero),
-        "output_scale": repr(quantised.output_scale),
-    }
+        result = held.result(layer.output)
+        _write(writer, quantised, layer, held.operands(layer), result)
+        held.made(layer.output, result)
+    held.returned(network.output)
     return writer.model(
-        {name: (network.shapes[name], "int8") for name in network.inputs},
-        (result, network.shapes[result], "int8"),
-        {**scales, **(metadata or {})},
+        {name: (network.shapes[name], _dtype(quantised, name)) for name in network.inputs},
+        (network.output, network.shapes[network.output], _dtype(quantised, network.output)),
+        {**_meanings(quantised), **(metadata or {})},
     )
 
 
-def _opened(writer: ModelWriter, name: str) -> str:
-    return writer.node("Cast", (name,), writer.fresh(f"{name}_float"), to=TensorProto.FLOAT)
+def _dtype(quantised: IntegerNetwork, name: str) -> str:
+    return "float32" if name in quantised.real_tensors else "int8"
+
+
+def _meanings(quantised: IntegerNetwork) -> dict[str, str]:
+    """What the integers at both ends stand for."""
+    network, real = quantised.network, quantised.real_tensors
+    found = {}
+    if network.inputs[0] in real:
+        found["input_type"] = "float32"
+    else:
+        found["input_scale"] = repr(quantised.input_scale)
+        found["input_zero_point"] = str(quantised.input_zero)
+    if network.output not in real:
+        found["output_scale"] = repr(quantised.output_scale)
+    return found
+
+
+class _Held:
+    """Under which names the file has each tensor, as whole numbers and as real ones."""
+
+    def __init__(self, writer: ModelWriter, quantised: IntegerNetwork) -> None:
+        self._writer = writer
+        self._quantised = quantised
+        self._zeros = zero_points(quantised)
+        self._whole: dict[str, str] = {}
+        self._real: dict[str, str] = {}
+
+    def result(self, tensor: str) -> str:
+        """What a layer is to call its result."""
+        last = tensor == self._quantised.network.output
+        if last and not self._is_real(tensor):
+            return self._writer.fresh(f"{tensor}_float")
+        return tensor
+
+    def made(self, tensor: str, result: str) -> None:
+        """A layer has written its result."""
+        (self._real if self._is_real(tensor) else self._whole)[tensor] = result
+
+    def operands(self, layer: Node) -> tuple[str, ...]:
+        """What a layer reads, in the numbers it computes with."""
+        known = self._real if layer.name in self._quantised.real else self._whole
+        make = self._as_real if layer.name in self._quantised.real else self._as_whole
+        for name in layer.inputs:
+            if name not in known:
+                known[name] = make(name)
+        return tuple(known[name] for name in layer.inputs)
+
+    def returned(self, tensor: str) -> None:
+        """Write the output."""
+        if not self._is_real(tensor):
+            self._cast(self._whole[tensor], tensor, TensorProto.INT8)
+
+    def _is_real(self, tensor: str) -> bool:
+        return tensor in self._quantised.real_tensors
+
+    def _as_whole(self, name: str) -> str:
+        """An input of int8, or real numbers rounded."""
+        if not self._is_real(name):
+            return self._cast(name, self._writer.fresh(f"{name}_float"), TensorProto.FLOAT)
+        scale, bounds = self._quantised.scales[name], self._quantised.bounds
+        integers = reals.quantised(self._writer, self._real.get(name, name), name, scale)
+        whole = self._cast(integers, self._writer.fresh(f"{name}_float"), TensorProto.FLOAT)
+        if bounds == DType.INT8.bounds:
+            return whole
+        clipped = self._writer.fresh(f"{name}_clipped")
+        moves.clip(self._writer, whole, clipped, bounds)
+        return clipped
+
+    def _as_real(self, name: str) -> str:
+        """An input that is given so, or what whole numbers stand for."""
+        if self._is_real(name):
+            return name
+        network, integers = self._quantised.network, name
+        if name not in network.inputs:
+            wanted = self._writer.fresh(f"{name}_whole")
+            integers = self._cast(self._whole[name], wanted, TensorProto.INT8)
+        grid = self._quantised.scales[name], self._zeros.get(name, 0)
+        return reals.dequantised(self._writer, integers, name, grid, network.shapes[name][1])
+
+    def _cast(self, x: str, output: str, to: int) -> str:
+        return self._writer.node("Cast", (x,), output, to=to)
 
 
 def _write(
@@ -67,7 +140,11 @@ def _write(
     output: str,
 ) -> None:
     op = layer.op
-    if moves.is_move(op):
+    if layer.name in quantised.real:
+        constants = reals.constants(writer, layer) if isinstance(op, Linear) else ()
+        rank = len(quantised.network.shapes[layer.output])
+        reals.real_layer(writer, layer, (*inputs, *constants), output, rank)
+    elif moves.is_move(op):
         moves.move(writer, layer, inputs, output)
     elif isinstance(op, Clip):
         lo, hi = clip_bounds(op, quantised.scales[layer.output])

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import onnx
 
 from htvm.ir.graph import Node
-from htvm.ir.ops import Clip
-from htvm.quantize.asymmetric import Grid, QdqNetwork
-from htvm.quantize.network import Add, AvgPool, Conv, Dense, Linear, Sum
+from htvm.quantize.asymmetric import QdqNetwork
+from htvm.quantize.network import Linear
 from htvm.quantize.rounding import Doubles
-from htvm.quantize.write import moves
+from htvm.quantize.write import reals
 from htvm.quantize.write.model import ModelWriter
 
 
@@ -26,14 +26,13 @@ def qdq_model(quantised: QdqNetwork, metadata: Mapping[str, str] | None = None) 
     network = quantised.network
     names = [name for layer in network.layers for name in (layer.name, layer.output)]
     writer = ModelWriter(network.name, [*names, *network.inputs])
-    held = {
-        name: _quantised(writer, name, writer.fresh(f"{name}_real"), quantised.grids[name])
-        for name in network.inputs
-    }
+    held = _Held(writer, quantised)
+    for name in network.inputs:
+        held.given(name)
     for layer in network.layers:
-        raw = writer.fresh(f"{layer.output}_raw")
-        _write(writer, quantised, layer, tuple(held[name] for name in layer.inputs), raw)
-        held[layer.output] = _quantised(writer, raw, layer.output, quantised.grids[layer.output])
+        made = held.result(layer.output)
+        _write(writer, quantised, layer, held.operands(layer), made)
+        held.made(layer.output, made)
     return writer.model(
         {name: (network.shapes[name], "float32") for name in network.inputs},
         (network.output, network.shapes[network.output], "float32"),
@@ -41,69 +40,78 @@ def qdq_model(quantised: QdqNetwork, metadata: Mapping[str, str] | None = None) 
     )
 
 
-def _quantised(writer: ModelWriter, x: str, output: str, grid: Grid) -> str:
-    scale = writer.constant(f"{output}_scale", np.float32(grid.scale))
-    zero = writer.constant(f"{output}_zero", grid.zero_point, "int8")
-    integers = writer.node("QuantizeLinear", (x, scale, zero), writer.fresh(f"{output}_int8"))
-    return writer.node("DequantizeLinear", (integers, scale, zero), output)
+class _Held:
+    """Under which names the file has each tensor: as computed, as int8, and as that stands for."""
+
+    def __init__(self, writer: ModelWriter, quantised: QdqNetwork) -> None:
+        self._writer = writer
+        self._quantised = quantised
+        self._integers: dict[str, str] = {}
+        self._rounded: dict[str, str] = {}
+        self._for_real: dict[str, str] = {}
+
+    def given(self, name: str) -> None:
+        """An input."""
+        if name not in self._quantised.real_tensors:
+            self._round(name, name, self._writer.fresh(f"{name}_real"))
+
+    def result(self, tensor: str) -> str:
+        """What a layer is to call its result."""
+        real = tensor in self._quantised.real_tensors
+        return tensor if real else self._writer.fresh(f"{tensor}_raw")
+
+    def made(self, tensor: str, result: str) -> None:
+        """A layer has written its result."""
+        if result != tensor:
+            self._round(tensor, result, tensor)
+
+    def operands(self, layer: Node) -> tuple[str, ...]:
+        """What a layer reads."""
+        pick = self._for_real_layer if layer.name in self._quantised.real else self._for_layer
+        return tuple(pick(name) for name in layer.inputs)
+
+    def _for_layer(self, name: str) -> str:
+        if name not in self._rounded:
+            self._round(name, name, self._writer.fresh(f"{name}_rounded"))
+        return self._rounded[name]
+
+    def _for_real_layer(self, name: str) -> str:
+        if name in self._quantised.real_tensors:
+            return name
+        if name not in self._for_real:
+            grid = self._quantised.grids[name]
+            self._for_real[name] = reals.dequantised(
+                self._writer,
+                self._integers[name],
+                name,
+                (grid.scale, grid.zero_point),
+                self._quantised.network.shapes[name][1],
+            )
+        return self._for_real[name]
+
+    def _round(self, tensor: str, x: str, output: str) -> None:
+        grid = self._quantised.grids[tensor]
+        self._integers[tensor], self._rounded[tensor] = reals.rounded(
+            self._writer, x, output, grid.scale, grid.zero_point
+        )
 
 
 def _write(
-    writer: ModelWriter, quantised: QdqNetwork, layer: Node, inputs: tuple[str, ...], raw: str
+    writer: ModelWriter, quantised: QdqNetwork, layer: Node, inputs: tuple[str, ...], output: str
 ) -> None:
+    rank = len(quantised.network.shapes[layer.output])
     op = layer.op
-    if moves.is_move(op):
-        moves.move(writer, layer, inputs, raw)
-        return
-    if isinstance(op, Clip):
-        moves.clip(writer, inputs[0], raw, (op.lo, op.hi), layer.name)
-        return
-    assert isinstance(op, Sum)
-    bounded = np.isfinite((op.lo, op.hi)).any()
-    total = writer.fresh(f"{layer.output}_sum") if bounded else raw
-    _sum(writer, quantised, layer, inputs, total)
-    if bounded and (op.lo, op.hi) == (0.0, np.inf):
-        writer.node("Relu", (total,), raw)
-    elif bounded:
-        moves.clip(writer, total, raw, (op.lo, op.hi))
+    constants: tuple[str, ...] = ()
+    if isinstance(op, Linear):
+        real = layer.name in quantised.real
+        make = reals.constants if real else partial(_constants, quantised=quantised)
+        constants = make(writer, layer)
+    reals.real_layer(writer, layer, (*inputs, *constants), output, rank)
 
 
-def _sum(
-    writer: ModelWriter, quantised: QdqNetwork, layer: Node, inputs: tuple[str, ...], total: str
-) -> None:
-    op, name = layer.op, layer.name
-    if isinstance(op, Conv):
-        constants = _constants(writer, quantised, layer, op)
-        attributes = moves.conv_attributes(op)
-        writer.node("Conv", (*inputs, *constants), total, name=name, **attributes)
-    elif isinstance(op, Dense):
-        _dense(writer, quantised, layer, inputs, total)
-    elif isinstance(op, Add):
-        writer.node("Add", inputs, total, name=name)
-    else:
-        assert isinstance(op, AvgPool)
-        frame = {"kernel_shape": op.kernel, "strides": op.stride, "pads": op.pad}
-        writer.node("AveragePool", inputs, total, name=name, count_include_pad=1, **frame)
-
-
-def _dense(
-    writer: ModelWriter, quantised: QdqNetwork, layer: Node, inputs: tuple[str, ...], total: str
-) -> None:
+def _constants(writer: ModelWriter, layer: Node, *, quantised: QdqNetwork) -> tuple[str, str]:
     op = layer.op
-    assert isinstance(op, Dense)
-    weights, bias = _constants(writer, quantised, layer, op)
-    if len(quantised.network.shapes[layer.output]) == 2:
-        writer.node("Gemm", (*inputs, weights, bias), total, name=layer.name, transB=1)
-        return
-    turned = writer.node("Transpose", (weights,), writer.fresh(f"{weights}_t"), perm=(1, 0))
-    product = writer.fresh(f"{layer.output}_product")
-    writer.node("MatMul", (*inputs, turned), product, name=layer.name)
-    writer.node("Add", (product, bias), total)
-
-
-def _constants(
-    writer: ModelWriter, quantised: QdqNetwork, layer: Node, op: Linear
-) -> tuple[str, str]:
+    assert isinstance(op, Linear)
     ends = quantised.weight_scales[layer.name], quantised.bias_scales[layer.name]
     weights = _constant(writer, f"{layer.output}_w", op.weights, ends[0], "int8")
     return weights, _constant(writer, f"{layer.output}_b", op.bias, ends[1], "int32")
