@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from htvm.codegen.write import check_writable, write_project
-from htvm.deployment import CalibrationOptions, Deployment, Progress, Request, VerifyOptions
+from htvm.deployment import (
+    CalibrationOptions,
+    Deployment,
+    Progress,
+    Request,
+    Status,
+    VerifyOptions,
+)
 from htvm.errors import MismatchError
 from htvm.host.inputs import ImageOrder, parse_spec
 from htvm.ir.tensor import Array
@@ -59,6 +66,7 @@ def deploy(
     timeout_s: float | None = None,
     calibration: CalibrationOptions | None = None,
     progress: Progress | None = None,
+    status: Status | None = None,
 ) -> Result:
     """Turn a network into C for a target and prove it on this machine.
 
@@ -83,6 +91,7 @@ def deploy(
         calibration: Data to quantise the network to the target's arithmetic with; None never
             changes a number of the network.
         progress: Called with every stage that ends.
+        status: Called with what a long stage is doing; every text replaces the one before.
 
     Raises:
         HtvmError: Something cannot be done; nothing was written.
@@ -102,10 +111,12 @@ def deploy(
         verify=options if verify else None,
         calibration=calibration,
     )
-    return deploy_request(request, progress=progress)
+    return deploy_request(request, progress=progress, status=status)
 
 
-def deploy_request(request: Request, *, progress: Progress | None = None) -> Result:
+def deploy_request(
+    request: Request, *, progress: Progress | None = None, status: Status | None = None
+) -> Result:
     """As :func:`deploy`, from a request.
 
     Raises:
@@ -114,7 +125,7 @@ def deploy_request(request: Request, *, progress: Progress | None = None) -> Res
     """
     if request.output is not None:
         check_writable(request.output)
-    done = run(request, progress)
+    done = run(request, progress, status)
     report = build_report(done)
     _refuse_mismatch(report, done.target)
     if request.output is not None and done.project is not None:

@@ -106,6 +106,9 @@ class StageReport:
 
 
 Progress = Callable[[StageReport], None]
+"""Told every stage that has ended."""
+Status = Callable[[str], None]
+"""Told what a long stage is doing."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -10,7 +10,14 @@ from typing import TypeVar
 
 from htvm import summaries
 from htvm.codegen.stage import emit
-from htvm.deployment import CalibrationOptions, Deployment, Progress, Request, StageReport
+from htvm.deployment import (
+    CalibrationOptions,
+    Deployment,
+    Progress,
+    Request,
+    StageReport,
+    Status,
+)
 from htvm.dispatch.stage import dispatch
 from htvm.errors import InternalError, MismatchError, ToolError, UsageError
 from htvm.frontend import integerise, read
@@ -25,6 +32,7 @@ from htvm.partition.stage import match
 from htvm.plugins.blame import blame
 from htvm.plugins.session import Session, open_session
 from htvm.quantize.api import Options, Outcome, as_source, quantize_source
+from htvm.quantize.progress import SILENT, Listener
 from htvm.quantize.scheme import scheme_for
 from htvm.quantize.source.ports import source_ports
 from htvm.rewrite.stage import rewrite
@@ -48,12 +56,15 @@ class Stage:
     summary: Callable[[Deployment], str]
 
 
-def run(request: Request, progress: Progress | None = None) -> Deployment:
+def run(
+    request: Request, progress: Progress | None = None, status: Status | None = None
+) -> Deployment:
     """Take a network through every stage up to the one asked for. Writes nothing.
 
     Args:
         request: What is asked.
         progress: Called after each stage.
+        status: Called with what a long stage is doing.
 
     Raises:
         HtvmError: whatever keeps the network from being deployed. Elements in which the generated
@@ -70,7 +81,7 @@ def run(request: Request, progress: Progress | None = None) -> Deployment:
     if request.calibration is not None:
         outcome, report = _timed(
             "quantize",
-            partial(_quantize, source, request.calibration, session),
+            partial(_quantize, source, request.calibration, session, status),
             summaries.quantised,
             progress,
         )
@@ -87,7 +98,9 @@ def run(request: Request, progress: Progress | None = None) -> Deployment:
     return _onward(stages, start, session, reports, progress)
 
 
-def _quantize(source: Source, options: CalibrationOptions, session: Session) -> Outcome:
+def _quantize(
+    source: Source, options: CalibrationOptions, session: Session, status: Status | None
+) -> Outcome:
     """The network in the arithmetic of the target's engines."""
     scheme = scheme_for(session.hardware)
     return quantize_source(
@@ -99,6 +112,7 @@ def _quantize(source: Source, options: CalibrationOptions, session: Session) -> 
             samples=options.samples,
             seed=options.seed,
         ),
+        SILENT if status is None else Listener(status=status),
     )
 
 

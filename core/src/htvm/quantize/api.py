@@ -14,7 +14,8 @@ from htvm.quantize.asymmetric import from_integers, quantise_qdq, sqnr_db
 from htvm.quantize.calibration import Calibration, load_calibration
 from htvm.quantize.integer import ties
 from htvm.quantize.network import FloatNetwork, Hint
-from htvm.quantize.quantise import Progress, quantise
+from htvm.quantize.progress import SILENT, Listener
+from htvm.quantize.quantise import quantise
 from htvm.quantize.scheme import Scheme
 from htvm.quantize.source.read import float_network
 
@@ -77,13 +78,13 @@ class Outcome:
         return bytes(self.model.SerializeToString(deterministic=True))
 
 
-def quantize_source(source: Source, options: Options, progress: Progress | None = None) -> Outcome:
+def quantize_source(source: Source, options: Options, listener: Listener = SILENT) -> Outcome:
     """Quantise a network that was read.
 
     Args:
         source: Float, or quantised in a form that can be dequantised.
         options: How.
-        progress: Called with a line for people as the work goes on.
+        listener: Told as the work goes on.
 
     Raises:
         UsageError: The file or the calibration data cannot be used.
@@ -103,7 +104,10 @@ def quantize_source(source: Source, options: Options, progress: Progress | None 
     if network.notes:
         properties["notes"] = "; ".join(network.notes)
     job = _Job(network=network, data=data, options=options, properties=properties)
-    made = _common(job) if options.scheme is None else _limited(job, options.scheme, progress)
+    if options.scheme is None:
+        made = _common(job, listener)
+    else:
+        made = _limited(job, options.scheme, listener)
     notes = (*network.notes, *data.warnings, *made.notes)
     return replace(made, notes=notes, hints=network.hints)
 
@@ -116,13 +120,13 @@ class _Job:
     properties: Mapping[str, str]
 
 
-def _limited(job: _Job, scheme: Scheme, progress: Progress | None) -> Outcome:
+def _limited(job: _Job, scheme: Scheme, listener: Listener) -> Outcome:
     """In the arithmetic of an engine."""
     from htvm.quantize.write.integer import integer_model
     from htvm.quantize.write.qdq import qdq_model
 
     seed, form = job.options.seed, job.options.format
-    made = quantise(job.network, job.data, scheme, seed=seed, progress=progress)
+    made = quantise(job.network, job.data, scheme, seed=seed, listener=listener)
     properties = {**job.properties, "quantized_for": scheme.engine}
     notes: tuple[str, ...] = ()
     if form == "integer":
@@ -148,7 +152,7 @@ def _limited(job: _Job, scheme: Scheme, progress: Progress | None) -> Outcome:
     )
 
 
-def _common(job: _Job) -> Outcome:
+def _common(job: _Job, listener: Listener) -> Outcome:
     """In the arithmetic any processor has."""
     from htvm.quantize.write.qdq import qdq_model
 
@@ -161,7 +165,7 @@ def _common(job: _Job) -> Outcome:
             hint="--target ID; htvm targets lists the installed ones",
         )
     network, arrays = job.network, job.data.arrays
-    made = quantise_qdq(network, arrays, seed=job.options.seed)
+    made = quantise_qdq(network, arrays, seed=job.options.seed, listener=listener)
     return Outcome(
         model=qdq_model(made, job.properties),
         format="qdq",

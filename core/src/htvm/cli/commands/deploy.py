@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from htvm.cli import console, options
+from htvm.cli.status import StatusLine
 
 if TYPE_CHECKING:
     from htvm.deploying import Result
@@ -38,7 +39,8 @@ def command(as_json: bool, verify: bool, output: Path | None, **values: Any) -> 
         options.refuse_samples(values)
     wanted = options.verify_options(values, required=False) if verify else None
     request = options.request(values, verify=wanted, output=output)
-    result = deploy_request(request, progress=show_stage)
+    with StatusLine() as status:
+        result = deploy_request(request, progress=status.before(show_stage), status=status.show)
     if as_json:
         console.print_json(result.report.model_dump())
     show_summary(result)

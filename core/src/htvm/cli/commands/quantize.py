@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from htvm.cli import console, options
+from htvm.cli.status import StatusLine
 from htvm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,9 +34,12 @@ def command(as_json: bool, output: Path, **values: Any) -> None:
     """Quantise the network in MODEL, looking at calibration data, and write it as ONNX."""
     from htvm.frontend import read
     from htvm.quantize.api import quantize_source
+    from htvm.quantize.progress import Listener
 
     source = read(values["model"], shapes=options.parse_shapes(values["shapes"]))
-    outcome = quantize_source(source, _options(values), progress=console.print_line)
+    with StatusLine() as status:
+        told = Listener(line=status.before(console.print_line), status=status.show)
+        outcome = quantize_source(source, _options(values), told)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_bytes(outcome.data)
