@@ -13,8 +13,10 @@ from htvm.quantize.execute import apply, output
 from htvm.quantize.families import tied
 from htvm.quantize.integer import IntegerNetwork
 from htvm.quantize.moments import Moments, grouped, moments
-from htvm.quantize.network import FloatNetwork, Floats, Linear, Sum
+from htvm.quantize.network import FloatNetwork, Floats, Linear
+from htvm.quantize.offset import zero_points
 from htvm.quantize.progress import SILENT, Listener
+from htvm.quantize.real import real_layers, real_tensors
 from htvm.quantize.rounding import Doubles, Range, compensated
 from htvm.quantize.statistics import Statistics, gather
 from htvm.quantize.threads import one_thread
@@ -55,6 +57,12 @@ class QdqNetwork:
     grids: Mapping[str, Grid]
     weight_scales: Mapping[str, Doubles]
     bias_scales: Mapping[str, Doubles]
+    real: frozenset[str] = frozenset()
+
+    @cached_property
+    def real_tensors(self) -> frozenset[str]:
+        """Tensors on no grid; a quantised layer that reads one rounds it for itself."""
+        return real_tensors(self.network, self.real)
 
 
 @one_thread
