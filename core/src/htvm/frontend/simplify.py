@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from htvm.frontend.passes.biases import merge_biases
 from htvm.frontend.passes.clamps import merge_clamps
 from htvm.frontend.passes.identities import drop_identities
 from htvm.frontend.passes.paddings import merge_pads
@@ -17,6 +18,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     drop_identities,
     merge_pads,
     merge_clamps,
+    merge_biases,
 )
 
 
@@ -24,8 +26,8 @@ def simplify(graph: Graph) -> Graph:
     """The same network with less in it: every output holds the same elements for every input.
 
     Dead nodes, identities and pairs of transposes or reshapes go; padding moves into convolutions,
-    and clips into requantisations. What goes is told in :attr:`~htvm.ir.graph.Node.source` of a
-    neighbour.
+    clips into requantisations, and constants added to float products become their bias. What goes
+    is told in :attr:`~htvm.ir.graph.Node.source` of a neighbour.
     """
     while True:
         result = graph

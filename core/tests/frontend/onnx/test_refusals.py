@@ -71,13 +71,23 @@ def test_float_network_says_what_to_do(net):
     assert "quantize" in error.hint
 
 
-def test_unquantised_weights_are_named(net):
+def test_computed_weights_are_named(net):
     n = net()
     x = n.qdq(n.input("x", (1, 3, 8, 8)), 0.02)
-    y = n.op("Conv", x, n.const(n.random.normal(size=(4, 3, 3, 3)), name="kernel"), name="stem")
-    error = refusal(n.save(n.q(y, 0.1)))
+    kernel = n.op("Sigmoid", n.qdq(n.input("kernel", (4, 3, 3, 3)), 0.02))
+    error = refusal(n.save(n.q(n.op("Conv", x, kernel, name="stem"), 0.1)))
     assert "stem" in error.message
-    assert "kernel" in error.seen
+    assert kernel in error.seen
+
+
+def test_weights_that_are_no_numbers_are_named(net):
+    n = net()
+    kernel = np.full((4, 3, 3, 3), 0.5)
+    kernel[1, 2, 0, 0] = np.nan
+    x = n.qdq(n.input("x", (1, 3, 8, 8)), 0.02)
+    error = refusal(n.save(n.q(n.op("Conv", x, n.const(kernel, name="kernel")), 0.1)))
+    assert error.code == "E205"
+    assert "kernel" in error.message
 
 
 def test_unknown_op_is_named(net):

@@ -17,12 +17,14 @@ from htvm.frontend import refuse
 from htvm.frontend.onnx import moving, pooling
 from htvm.frontend.onnx.call import Rule
 from htvm.frontend.onnx.carried_arithmetic import affine, cast, clip, floor_
+from htvm.frontend.onnx.carried_islands import is_whole, with_islands
 from htvm.frontend.onnx.carried_linear import conv, gemm, matmul
 from htvm.frontend.onnx.carried_moves import average, on_whole
 from htvm.frontend.onnx.carried_values import Whole, as_whole
 from htvm.frontend.onnx.model import Model
+from htvm.frontend.onnx.rules import RULES
 from htvm.frontend.onnx.values import Value
-from htvm.frontend.onnx.walk import Walk
+from htvm.frontend.onnx.walk import Walk, float_output
 from htvm.ir.dtype import DType
 from htvm.ir.tensor import Quantization
 
@@ -43,11 +45,11 @@ def carried_inputs(model: Model) -> dict[str, Value]:
 
 def carried_output(done: Walk) -> str:
     """The tensor of the network's output, its scale and the inputs' noted from the metadata."""
-    tensor = as_whole(done.last, done.output).tensor
+    whole = is_whole(done.output)
+    tensor = as_whole(done.last, done.output).tensor if whole else float_output(done)
     model = done.last.model
-    for name, key in [(port.name, "input_scale") for port in model.inputs] + [
-        (tensor, "output_scale")
-    ]:
+    ends = [(port.name, "input_scale") for port in model.inputs]
+    for name, key in [*ends, *([(tensor, "output_scale")] if whole else [])]:
         text = model.metadata.get(key)
         if text is not None:
             zero = _zero_point(model.metadata.get(f"{key.removesuffix('scale')}zero_point", "0"))
@@ -139,3 +141,5 @@ CARRIED: dict[str, Rule] = {
     "MatMul": matmul,
     "Relu": clip,
 }
+
+CARRIED_WITH_ISLANDS = with_islands(CARRIED, RULES)

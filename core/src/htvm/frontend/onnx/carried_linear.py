@@ -30,9 +30,7 @@ def conv(call: Call) -> Value:
 def gemm(call: Call) -> Value:
     """Gemm of whole numbers, alpha and beta 1."""
     x = as_whole(call, call.value(0))
-    for name in ("alpha", "beta"):
-        if call.real(name, 1.0) != 1.0:
-            raise call.refuse(f"{name} {call.real(name, 1.0)}", f"{name} 1")
+    linear.plain_factors(call)
     return _accumulated(
         call, x, linear.multiply(call, as_codes(call, x), *_constants(call), _job(call))
     )

@@ -9,13 +9,18 @@ from typing import Literal
 import numpy as np
 
 from htvm.frontend import refuse
-from htvm.frontend.onnx.carried import CARRIED, carried_inputs, carried_output
+from htvm.frontend.onnx.carried import (
+    CARRIED,
+    CARRIED_WITH_ISLANDS,
+    carried_inputs,
+    carried_output,
+)
+from htvm.frontend.onnx.carried_islands import has_islands
 from htvm.frontend.onnx.load import load
 from htvm.frontend.onnx.model import Model, Port
-from htvm.frontend.onnx.realise import as_float
 from htvm.frontend.onnx.rules import RULES
-from htvm.frontend.onnx.values import Known, Stored, Value
-from htvm.frontend.onnx.walk import Walk, name_output, walk
+from htvm.frontend.onnx.values import Stored, Value
+from htvm.frontend.onnx.walk import float_output, name_output, walk
 from htvm.frontend.source import Source
 from htvm.ir.dtype import DType
 from htvm.ir.graph import Graph, Origin
@@ -35,17 +40,19 @@ def integerise(source: Source) -> Graph:
     model = load(source)
     kind = family(model)
     if kind == "onnx-integer":
-        done = walk(model, CARRIED, carried_inputs(model))
+        rules = CARRIED_WITH_ISLANDS if has_islands(model) else CARRIED
+        done = walk(model, rules, carried_inputs(model))
         tensor = carried_output(done)
     else:
         done = walk(model, RULES, {port.name: _input(port) for port in model.inputs})
-        tensor = _finish(done)
+        tensor = float_output(done)
     output = name_output(done, tensor, model.output)
     origin = Origin(
         path=source.file_name,
         format=kind,
         sha256=source.sha256,
         details={"opset": str(model.opset), "producer": model.producer},
+        metadata=model.metadata,
     )
     return done.builder.graph(identifier(source.path), output, origin)
 
@@ -60,7 +67,7 @@ def family(model: Model) -> Literal["onnx-qdq", "onnx-qoperator", "onnx-integer"
     if found & _INTEGER or any("QLinear" in op for op in found):
         return "onnx-qoperator"
     if found & _QDQ:
-        return "onnx-qdq"
+        return "onnx-integer" if has_islands(model) else "onnx-qdq"
     weights = [name for node in model.nodes if node.op in _LINEAR for name in node.inputs[1:2]]
     arrays = [model.constants[name] for name in weights if name in model.constants]
     whole = all(bool((array == np.rint(array)).all()) for array in arrays)
@@ -81,13 +88,3 @@ def _input(port: Port) -> Value:
         accepted = "float32, int8 or uint8"
         raise refuse.unsupported_use(port.name, "input", f"type {port.dtype}", accepted)
     return Stored(shape=port.shape, name=port.name, tensor=port.name, dtype=DType(port.dtype))
-
-
-def _finish(done: Walk) -> str:
-    """The tensor of the output, whatever it was until now."""
-    value = done.output
-    if isinstance(value, Known):
-        raise done.last.refuse(f"output {value.name!r} is a constant", "a computed output")
-    if isinstance(value, Stored) and value.dtype != DType.FLOAT32:
-        return value.tensor
-    return as_float(done.last, value)

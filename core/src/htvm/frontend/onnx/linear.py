@@ -12,7 +12,7 @@ from htvm.frontend.onnx.grid import Grid
 from htvm.frontend.onnx.realise import made_up
 from htvm.frontend.onnx.shaping import reshape, transpose
 from htvm.frontend.onnx.values import Coded, Known, Scaled, Shape, Value, View
-from htvm.frontend.onnx.window import window
+from htvm.frontend.onnx.window import Window, window
 from htvm.ir import ops
 from htvm.ir.dtype import DType
 from htvm.ir.requant import Floats, Ints
@@ -40,19 +40,8 @@ def convolve(call: Call, x: Value, w: Value, bias: Value | None, job: Job) -> Sc
     """The accumulator of a convolution."""
     x, grid = activation(call, x)
     weights, wgrid = weight(call, w)
-    rank = len(x.shape) - 2
-    groups = call.integer("group", 1)
-    if rank < 1 or weights.ndim != rank + 2 or x.shape[0] != 1:
-        seen = f"input {list(x.shape)}, weights {list(weights.shape)}"
-        raise call.refuse(seen, "input (1, C, H, W) or (1, C, W) and weights of the same rank")
-    outputs = weights.shape[0]
-    if groups < 1 or x.shape[1] != weights.shape[1] * groups or outputs % groups:
-        seen = f"{x.shape[1]} channels, weights {list(weights.shape)}, {groups} groups"
-        raise call.refuse(seen, "weights (K, C/groups, ...), K a multiple of groups")
-    kernel = call.integers("kernel_shape") or weights.shape[2:]
-    frame = window(call, x.shape[2:], weights.shape[2:])
-    if tuple(kernel) != weights.shape[2:]:
-        raise call.refuse(f"kernel_shape {kernel}", f"that of the weights, {weights.shape[2:]}")
+    frame = framed(call, x.shape, weights.shape)
+    outputs, rank = weights.shape[0], len(x.shape) - 2
     shape, acc_shape = (1, outputs, *frame.out[2 - rank :]), (1, outputs, *frame.out)
     views: tuple[View, ...] = ()
     if rank == 1:
@@ -65,7 +54,7 @@ def convolve(call: Call, x: Value, w: Value, bias: Value | None, job: Job) -> Sc
         stride=frame.stride,
         pad=frame.pad,
         dilation=frame.dilation,
-        groups=groups,
+        groups=call.integer("group", 1),
         input_zero_point=grid.zero_point,
         weight_zero_point=wgrid.zero_point,
     )
@@ -84,13 +73,42 @@ def convolve(call: Call, x: Value, w: Value, bias: Value | None, job: Job) -> Sc
     )
 
 
+def framed(call: Call, image: Shape, weights: Shape) -> Window:
+    """The window of a convolution.
+
+    Raises:
+        UnsupportedModelError: image, weights and groups do not fit each other.
+    """
+    rank = len(image) - 2
+    groups = call.integer("group", 1)
+    if rank < 1 or len(weights) != rank + 2 or image[0] != 1:
+        seen = f"input {list(image)}, weights {list(weights)}"
+        raise call.refuse(seen, "input (1, C, H, W) or (1, C, W) and weights of the same rank")
+    if groups < 1 or image[1] != weights[1] * groups or weights[0] % groups:
+        seen = f"{image[1]} channels, weights {list(weights)}, {groups} groups"
+        raise call.refuse(seen, "weights (K, C/groups, ...), K a multiple of groups")
+    kernel = call.integers("kernel_shape") or weights[2:]
+    if tuple(kernel) != weights[2:]:
+        raise call.refuse(f"kernel_shape {kernel}", f"that of the weights, {weights[2:]}")
+    return window(call, image[2:], weights[2:])
+
+
 def gemm(call: Call) -> Value:
     """Gemm with alpha and beta 1."""
     job = Job(node=call.name, output=call.output, told=call.sources())
+    plain_factors(call)
+    return multiply(call, call.value(0), call.value(1), call.optional(2), job)
+
+
+def plain_factors(call: Call) -> None:
+    """Check the factors of a Gemm.
+
+    Raises:
+        UnsupportedModelError: one is not 1.
+    """
     for name in ("alpha", "beta"):
         if call.real(name, 1.0) != 1.0:
             raise call.refuse(f"{name} {call.real(name, 1.0)}", f"{name} 1")
-    return multiply(call, call.value(0), call.value(1), call.optional(2), job)
 
 
 def multiply(call: Call, a: Value, b: Value, bias: Value | None, job: Job) -> Scaled:
@@ -155,6 +173,11 @@ def matmul_computed(call: Call, a: Value, b: Value, job: Job) -> Scaled:
     op = ops.MatMul(a_zero_point=agrid.zero_point, b_zero_point=bgrid.zero_point)
     scale = np.asarray(agrid.scale * bgrid.scale, dtype=np.float32)
     return _scaled(call, op, (left, right), scale=scale, job=job, acc_shape=shape, channels=None)
+
+
+def is_quantised(value: Value) -> bool:
+    """Whether a computed value is an 8-bit tensor dequantised and nothing else."""
+    return isinstance(value, Coded) and value.grid is not None
 
 
 def activation(call: Call, value: Value) -> tuple[Coded, Grid]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from htvm.frontend.onnx.call import Call
-from htvm.frontend.onnx.linear import activation
+from htvm.frontend.onnx.linear import activation, is_quantised
 from htvm.frontend.onnx.pointwise import elementwise
 from htvm.frontend.onnx.realise import label, made_up
 from htvm.frontend.onnx.shaping import as_real, as_stored, moved, reshape
@@ -59,11 +59,16 @@ def global_average_pool(call: Call) -> Value:
 
 def averaged(call: Call, value: Value, frame: Window, counts: Counts) -> Value:
     """Window sums over counts; the division joins the requantisation if all counts agree."""
-    value, _ = activation(call, value)
     count = int(counts.flat[0])
-    if bool((counts == count).all()):
-        return summed(call, value, frame, count)
-    total = summed(call, value, frame, 1)
+    same = bool((counts == count).all())
+    if not is_quantised(value):
+        total: Value = _float_sums(call, value, frame)
+        counts = counts[:1, :1] if same else counts
+    else:
+        coded, _ = activation(call, value)
+        if same:
+            return summed(call, coded, frame, count)
+        total = summed(call, coded, frame, 1)
     shape = (1, 1, *counts.shape) if len(value.shape) == 4 else (1, 1, counts.shape[1])
     divisor = Known(
         shape=shape,
@@ -71,6 +76,17 @@ def averaged(call: Call, value: Value, frame: Window, counts: Counts) -> Value:
         array=counts.astype(np.float32).reshape(shape),
     )
     return elementwise(call, "div", total, divisor, label(call))
+
+
+def _float_sums(call: Call, value: Value, frame: Window) -> Value:
+    """Window sums in float32."""
+    image = _lifted(call, as_real(call, value))
+    op = ops.SumPool2d(kernel=frame.kernel, stride=frame.stride, pad=frame.pad)
+    shape = (*image.shape[:2], *frame.out)
+    total = moved(call, image, op, shape, made_up(call, "sum"))
+    if len(value.shape) == 4:
+        return total
+    return reshape(call, total, (*shape[:2], frame.out[1]), made_up(call, "sums"))
 
 
 def summed(call: Call, value: Coded, frame: Window, count: int) -> Scaled:
@@ -134,8 +150,10 @@ def reduce_max(call: Call) -> Value:
     return reshape(call, pooled, reduced_shape(value.shape, axes, keep))
 
 
-def reduced(call: Call, axes: tuple[int, ...], keep: bool, count: int) -> Scaled:
+def reduced(call: Call, axes: tuple[int, ...], keep: bool, count: int) -> Value:
     """The accumulator of a reduction; over a whole image it is a pool."""
+    if not is_quantised(call.value(0)):
+        return _float_reduction(call, axes, keep, count)
     value, grid = activation(call, call.value(0))
     shape = reduced_shape(value.shape, axes, keep)
     if len(value.shape) == 4 and axes == (2, 3) and value.shape[0] == 1:
@@ -158,6 +176,19 @@ def reduced(call: Call, axes: tuple[int, ...], keep: bool, count: int) -> Scaled
         scale=grid.scale,
         count=count,
     )
+
+
+def _float_reduction(call: Call, axes: tuple[int, ...], keep: bool, count: int) -> Value:
+    """A sum or a mean in float32."""
+    value = as_real(call, call.value(0))
+    shape = reduced_shape(value.shape, axes, keep)
+    target = label(call) if count == 1 else made_up(call, "sum")
+    total = moved(call, value, ops.ReduceSum(axes=axes, keepdims=keep), shape, target)
+    if count == 1:
+        return total
+    name = call.builder.fresh_tensor(f"{call.output}_count")
+    divisor = Known(shape=(), name=name, array=np.array(count, np.float32))
+    return elementwise(call, "div", total, divisor, label(call))
 
 
 def reduction(call: Call) -> tuple[tuple[int, ...], bool]:

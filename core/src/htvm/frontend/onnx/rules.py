@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from htvm.frontend.onnx import linear, moving, pointwise, pooling, quantisers, softmax
+from htvm.frontend.onnx import floating, moving, pointwise, pooling, quantisers, softmax
 from htvm.frontend.onnx.call import Rule
 from htvm.frontend.onnx.qoperators import QOPERATORS
 
@@ -28,12 +28,12 @@ RULES: dict[str, Rule] = {
     **QOPERATORS,
     "AveragePool": pooling.average_pool,
     "Cast": moving.cast,
-    "Conv": linear.conv,
+    "Conv": floating.conv,
     "DequantizeLinear": quantisers.dequantize,
-    "Gemm": linear.gemm,
+    "Gemm": floating.gemm,
     "GlobalAveragePool": pooling.global_average_pool,
     "GlobalMaxPool": pooling.global_max_pool,
-    "MatMul": linear.matmul,
+    "MatMul": floating.matmul,
     "MaxPool": pooling.max_pool,
     "Pow": pointwise.power,
     "QuantizeLinear": quantisers.quantize,

@@ -10,6 +10,7 @@ from htvm.frontend.onnx.build import Builder
 from htvm.frontend.onnx.call import Call, Rule
 from htvm.frontend.onnx.fold import fold
 from htvm.frontend.onnx.model import Model, OnnxNode
+from htvm.frontend.onnx.realise import as_float
 from htvm.frontend.onnx.values import Known, Stored, Value
 from htvm.ir import ops
 from htvm.ir.dtype import DType
@@ -86,6 +87,20 @@ def _read(call: Call, rules: Mapping[str, Rule]) -> tuple[Value, ...]:
         seen = f"node {call.name!r} ({call.node.op}) makes no sense: {error}"
         raise refuse.malformed(call.model.path, seen, "nodes as ONNX defines them") from error
     return (result,) if isinstance(result, Value) else tuple(result)
+
+
+def float_output(done: Walk) -> str:
+    """The tensor of the output, computed in float32 if it is still promised.
+
+    Raises:
+        UnsupportedModelError: it is a constant, or has no such form.
+    """
+    value = done.output
+    if isinstance(value, Known):
+        raise done.last.refuse(f"output {value.name!r} is a constant", "a computed output")
+    if isinstance(value, Stored) and value.dtype != DType.FLOAT32:
+        return value.tensor
+    return as_float(done.last, value)
 
 
 def name_output(done: Walk, tensor: str, wanted: str) -> str:

@@ -26,9 +26,14 @@ def _first_pad(graph: Graph) -> Graph | None:
 
 def _merged(pad: Node, op: ops.Pad, node: Node) -> Node | None:
     window = node.op
-    if not isinstance(window, ops.Conv2d | ops.SumPool2d) or len(op.before) != 4:
+    kinds = ops.Conv2d | ops.FloatConv2d | ops.SumPool2d
+    if not isinstance(window, kinds) or len(op.before) != 4:
         return None
-    if op.value != window.input_zero_point or any(op.before[:2]) or any(op.after[:2]):
+    if (
+        op.value != getattr(window, "input_zero_point", 0)
+        or any(op.before[:2])
+        or any(op.after[:2])
+    ):
         return None
     top, left, bottom, right = window.pad
     total = (
