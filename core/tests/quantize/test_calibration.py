@@ -9,6 +9,7 @@ from quantize_nets import FloatNet, network, residual, samples
 from htvm.errors import UsageError
 from htvm.host.inputs import InputSpec
 from htvm.quantize.calibration import load_calibration
+from htvm.quantize.statistics import gather
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,17 @@ def test_bad_data_is_refused(found, tmp_path, array, code) -> None:
     with pytest.raises(UsageError) as error:
         load(found, tmp_path, array)
     assert error.value.code == code
+
+
+def test_data_that_overflows_is_refused(found) -> None:
+    with pytest.raises(UsageError) as error:
+        gather(found, {"x": samples(4, 0) * np.float32(1e30)}, seed=0)
+    assert error.value.code == "E155"
+
+
+def test_an_empty_array_is_not_called_uneven(found, tmp_path) -> None:
+    with pytest.raises(UsageError, match="holds no samples"):
+        load(found, tmp_path, np.zeros((0, 3, 12, 12), "f4"))
 
 
 def test_a_missing_file_is_refused(found, tmp_path) -> None:

@@ -141,6 +141,19 @@ def load_arrays(spec: InputSpec, graph: Graph) -> dict[str, Array]:
     }
 
 
+def load_labels(spec: InputSpec, samples: int) -> Array | None:
+    """The array ``labels`` beside the samples, or None if the file has none.
+
+    Args:
+        spec: Where the samples are.
+        samples: Their number.
+
+    Raises:
+        UsageError: The file cannot be read, or the labels do not go with the samples (E129).
+    """
+    return _labels(_read(Path(spec.path)), samples, spec)
+
+
 def _matched(
     spec: InputSpec, stored: Mapping[str, Array], graph: Graph
 ) -> tuple[dict[str, Array], int]:
@@ -149,8 +162,9 @@ def _matched(
     counts = {name: len(array) for name, array in placed.items()}
     samples = next(iter(counts.values()))
     if len(set(counts.values())) > 1 or samples == 0:
+        uneven = "does not hold the same number of samples for every input"
         raise UsageError(
-            f"{spec.name} does not hold the same number of samples for every input",
+            f"{spec.name} {uneven if any(counts.values()) else 'holds no samples'}",
             code="E125",
             seen=", ".join(f"{name}: {count}" for name, count in counts.items()),
             accepted="one or more samples, as many for each input",
@@ -161,7 +175,9 @@ def _matched(
 def _read(file: Path) -> dict[str, Array]:
     hint = "write it with numpy.savez or numpy.save"
     if not file.is_file():
-        raise UsageError(f"no such file: {file}", code="E120", hint="check the path of --inputs")
+        raise UsageError(
+            f"no such file: {file}", code="E120", hint="check the path after --inputs or --calib"
+        )
     try:
         loaded = np.load(file, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -184,11 +200,12 @@ def _choose(spec: InputSpec, stored: Mapping[str, Array], graph: Graph) -> dict[
     keys = [key for key in stored if key != _LABELS]
     if spec.key:
         if spec.key not in stored:
+            named = [f"{spec.name}:{key}" if key else spec.name for key in keys]
             raise UsageError(
                 f"{spec.name} has no array {spec.key!r}",
                 code="E122",
-                seen=", ".join(stored),
-                hint=f"--inputs {spec.name}:{keys[0] if keys else 'KEY'}",
+                seen=", ".join(key or "one array without a name" for key in stored),
+                hint=f"name one that is there, as in {named[0]}" if named else "",
             )
         keys = [spec.key]
     elif all(name in stored for name in graph.inputs):

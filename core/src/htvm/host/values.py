@@ -107,7 +107,10 @@ def read_numbers(array: Array, port: Port, *, scale: float = 1.0, offset: float 
         return quantised(values, port)
     taken: Taken = "as they are" if untouched else "scaled"
     if not port.dtype.is_integer:
-        return _told(values.astype(port.dtype.numpy), port, taken)
+        with np.errstate(over="ignore"):
+            own = values.astype(port.dtype.numpy)
+        _refuse_infinite(own, port)
+        return _told(own, port, taken)
     return _told(_whole(array, values, port, untouched), port, taken)
 
 
@@ -183,8 +186,15 @@ def _scale_hint(port: Port, untouched: bool) -> str:
 
 
 def _refuse_infinite(values: Array, port: Port) -> None:
-    if not np.isfinite(values).all():
-        raise UsageError(f"the array for input {port.name!r} holds NaN or infinity", code="E127")
+    wrong = ~np.isfinite(values)
+    if wrong.any():
+        raise UsageError(
+            f"the array for input {port.name!r} holds NaN or infinity",
+            code="E127",
+            seen=f"{wrong.sum()} of {wrong.size} elements, the first in sample "
+            f"{np.argwhere(wrong)[0, 0]}",
+            accepted=f"numbers that {port.dtype.value} holds",
+        )
 
 
 def _range(port: Port) -> str:

@@ -75,7 +75,10 @@ def checked(arrays: Mapping[str, Floats], owner: str) -> Calibration:
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise UsageError(
-                f"the calibration data for input {name!r} holds NaN or infinity", code="E127"
+                f"the calibration data for input {name!r} holds NaN or infinity",
+                code="E127",
+                accepted="finite numbers",
+                hint="check --calib-scale and --calib-offset",
             )
         if array.min() == array.max():
             raise UsageError(
@@ -89,7 +92,8 @@ def checked(arrays: Mapping[str, Floats], owner: str) -> Calibration:
             warnings.append(f"all {len(array)} calibration samples for {name} are the same")
     count = len(next(iter(arrays.values())))
     if count < _FEW:
-        warnings.append(f"only {count} calibration samples; a hundred give steadier results")
+        only = "only one calibration sample" if count == 1 else f"only {count} calibration samples"
+        warnings.append(f"{only}; a hundred give steadier results")
     return Calibration(arrays=arrays, samples=count, warnings=tuple(warnings))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from htvm.errors import UsageError
 from htvm.quantize.execute import apply
 from htvm.quantize.moments import Moments, moments
 from htvm.quantize.network import FloatNetwork, Floats, Linear
@@ -17,6 +18,8 @@ _SAMPLES = 1 << 15
 _WHOLE = 1 << 16
 """Elements of a tensor kept as whole samples, where that many samples are between these two."""
 _LEAST_WHOLE, _MOST_WHOLE = 8, 32
+_SQUARES_FIT = 1e15
+"""Magnitude up to which squares can be added up in float32."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,7 +50,11 @@ class Statistics:
 def gather(
     network: FloatNetwork, data: Mapping[str, Floats], seed: int, listener: Listener = SILENT
 ) -> Statistics:
-    """Run the network once over all calibration data."""
+    """Run the network once over all calibration data.
+
+    Raises:
+        UsageError: the data is so large that sums overflow (E155).
+    """
     random = np.random.default_rng(seed)
     samples: dict[str, Floats] = {}
     whole: dict[str, Floats] = {}
@@ -65,6 +72,7 @@ def gather(
         whole[name] = value[:: len(value) // count][:count].copy()
         ranges[name] = min(0.0, float(flat.min())), max(0.0, float(flat.max()))
         greatest[name] = max(map(abs, ranges[name]))
+        _refuse_overflow(name, greatest[name])
         power[name] = float(flat.var(dtype=np.float64))
         axes = (0, 2, 3) if value.ndim == 4 else tuple(range(value.ndim - 1))
         channels[name] = np.asarray(np.abs(value).max(axis=axes))
@@ -91,3 +99,14 @@ def gather(
         moments=found,
         output=values[network.output],
     )
+
+
+def _refuse_overflow(tensor: str, greatest: float) -> None:
+    if not greatest <= _SQUARES_FIT:
+        raise UsageError(
+            "the network overflows on the calibration data",
+            code="E155",
+            seen=f"{greatest:g} in {tensor}",
+            accepted=f"magnitudes up to {_SQUARES_FIT:g} in every tensor",
+            hint="check --calib-scale and --calib-offset",
+        )
