@@ -130,7 +130,8 @@ def _lines(
         at += size
         if isinstance(item, Call):
             parts = map(_expression, item.numbers, own)
-            yield from (indent + line for line in item.template.format(*parts).split("\n"))
+            text = item.template.format(*parts).replace(" + 0,", ",")
+            yield from (indent + line for line in text.split("\n"))
             continue
         if item.count == 1:
             yield from _lines(item.body, own, indent, depth)

@@ -13,13 +13,15 @@ from htvm_cpu.copying import (
     fills_rows,
     is_same_buffer,
 )
+from htvm_cpu.helpers import reversals
 from htvm_cpu.host import Host
 from htvm_cpu.kernel import headers
 from htvm_cpu.place import Shape
 from htvm_cpu.text import pruned
 
 _CODE_BYTES = 50
-_LINE_CODE_BYTES = 4
+_ACCESS_CODE_BYTES = 4
+_WORD_CODE_BYTES = 8 * _ACCESS_CODE_BYTES
 
 
 def convert_cost(shape: Shape, dtype: DType, source: Layout, target: Layout, host: Host) -> Cost:
@@ -42,7 +44,15 @@ def convert(shape: Shape, dtype: DType, source: Layout, target: Layout, host: Ho
         lines = [*fill_buffer(target, shape, dtype), *copy_lines(copy, host)]
     return LayerCode(
         body="\n".join(pruned(lines)),
+        helpers=reversals(lines),
         includes=headers(lines),
         comment=f"{dtype.value} {'x'.join(map(str, shape))}: {source.name} to {target.name}.",
-        size_bytes=_CODE_BYTES + _LINE_CODE_BYTES * len(lines),
+        size_bytes=_CODE_BYTES + sum(map(_code_bytes, lines)),
     )
+
+
+def _code_bytes(line: str) -> int:
+    """Machine code of a line, helpers counted where they are called."""
+    if "htvm_reverse_" in line:
+        return _WORD_CODE_BYTES
+    return _ACCESS_CODE_BYTES * max(1, line.count(" = "))

@@ -6,6 +6,8 @@ has them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 CLIP = """\
 static inline int32_t htvm_clip(int32_t value, int32_t lo, int32_t hi)
 {
@@ -138,3 +140,26 @@ static int64_t htvm_float_scale(int32_t acc, int32_t factor, int32_t power)
 }"""
 
 FLOAT_SCALE_ALL = (BIT_LENGTH, ROUND_EVEN, FLOAT_SCALE)
+
+
+def _reverse(kind: str) -> str:
+    return f"""\
+/* Four bytes the other way round, as a core of the other byte order sees them. */
+static inline void htvm_reverse_{kind}({kind} *to, const {kind} *from)
+{{
+    const {kind} b0 = from[0], b1 = from[1], b2 = from[2], b3 = from[3];
+    to[0] = b3;
+    to[1] = b2;
+    to[2] = b1;
+    to[3] = b0;
+}}"""
+
+
+REVERSE = {kind: _reverse(kind) for kind in ("int8_t", "uint8_t")}
+"""``htvm_reverse_int8_t`` and its like, by the type of an element."""
+
+
+def reversals(lines: Iterable[str]) -> tuple[str, ...]:
+    """The functions of ``REVERSE`` that C text calls."""
+    whole = "\n".join(lines)
+    return tuple(text for kind, text in REVERSE.items() if f"htvm_reverse_{kind}(" in whole)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from htvm.api import Constant, Cost, Layer, LayerCode, Node, Offers, Tiling
+from htvm_cpu.helpers import reversals
 from htvm_cpu.host import Host
 from htvm_cpu.place import Indices
 from htvm_cpu.pointwise import evaluate
@@ -63,7 +64,7 @@ def generated(
     return Generated(
         code=LayerCode(
             body="\n".join(pruned(body)),
-            helpers=tuple(writer.helpers),
+            helpers=(*writer.helpers, *reversals(body)),
             includes=headers((*body, *writer.helpers)),
             comment=comment,
             size_bytes=size_bytes,

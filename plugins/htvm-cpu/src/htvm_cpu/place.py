@@ -20,7 +20,7 @@ def element(layout: Layout, indices: Indices) -> str:
     total = " + ".join(term for term in terms if term != "0") or "0"
     if layout.word_bytes == 1:
         return total
-    return f"({total}) ^ {layout.word_bytes - 1}"
+    return f"{_closed(total)} ^ {layout.word_bytes - 1}"
 
 
 def _term(axis: Axis, index: str) -> str:

@@ -66,6 +66,8 @@ def _product_bounds(value: Value, mul: Ints, add: Ints) -> tuple[int, int]:
 
 def _clipped(text: str, op: requant.Requant, zero_point: int, *, wide: bool, writer: Writer) -> str:
     """The clip, done before the zero point is added so that the sum cannot overflow."""
+    if not wide and zero_point == 0 and (op.lo, op.hi) == DType.INT32.bounds:
+        return text
     lo, hi = integer(op.lo - zero_point), integer(op.hi - zero_point)
     if wide:
         name, text_of = "htvm_clip64", helpers.CLIP64

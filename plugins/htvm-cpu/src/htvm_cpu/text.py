@@ -11,6 +11,8 @@ Lines = list[str]
 
 _INT32_MIN = -(2**31)
 _GROUP = 4
+_LONGEST_LOADS = 64
+"""Characters of loads that share a line."""
 
 
 def block(head: str, body: Sequence[str]) -> Lines:
@@ -48,7 +50,11 @@ def grouped_copies(kind: str, copies: Sequence[tuple[str, str]]) -> Lines:
     lines: Lines = []
     for first in range(0, len(copies), _GROUP):
         group = list(enumerate(copies[first : first + _GROUP], start=first))
-        lines += [f"const {kind} e{number} = {source};" for number, (_, source) in group]
+        loads = [f"e{number} = {source}" for number, (_, source) in group]
+        if sum(map(len, loads)) <= _LONGEST_LOADS:
+            lines.append(f"const {kind} {', '.join(loads)};")
+        else:
+            lines += [f"const {kind} {load};" for load in loads]
         lines += [f"{target} = e{number};" for number, (target, _) in group]
     return lines
 

@@ -13,10 +13,12 @@ from math import prod
 import numpy as np
 
 from htvm.api import Axis, Layout
+from htvm_cpu import helpers
 from htvm_cpu.place import Shape, element, index_names, nest
-from htvm_cpu.text import Lines, grouped_copies, loop
+from htvm_cpu.text import Lines, grouped_copies, loop, plus
 
 _MOST_ELEMENTS = 64
+_WORD = 4
 _CHUNKS = (16, 8, 4)
 
 
@@ -131,17 +133,14 @@ def block_lines(box: Box, spelled: Block, buffers: tuple[str, str], kind: str) -
         kind: C type of an element.
     """
     names = index_names(box.shape)
-    reads, writes = (_start(box, spelled, layout, names) for layout in (box.source, box.target))
+    reads, writes = (
+        f"{buffer} + {_start(box, spelled, layout, names)}".removesuffix(" + 0")
+        for buffer, layout in zip(buffers, (box.source, box.target), strict=True)
+    )
     body = [
-        f"const {kind} *from = {buffers[0]} + {reads};",
-        f"{kind} *to = {buffers[1]} + {writes};",
-        *grouped_copies(
-            kind,
-            [
-                (f"to[{write}]", f"from[{read}]")
-                for read, write in zip(spelled.source, spelled.target, strict=True)
-            ],
-        ),
+        f"const {kind} *from = {reads};",
+        f"{kind} *to = {writes};",
+        *_moves(kind, list(zip(spelled.source, spelled.target, strict=True))),
         *(f"to[{write}] = {box.target.fill};" for write in spelled.free),
     ]
     for axis, extent in zip(spelled.axes, spelled.extents, strict=True):
@@ -149,6 +148,26 @@ def block_lines(box: Box, spelled: Block, buffers: tuple[str, str], kind: str) -
             body = loop(names[axis], box.shape[axis], body, step=extent)
     outer = [axis for axis in box.order if axis not in spelled.axes]
     return nest(box.shape, outer, names, body)
+
+
+def _moves(kind: str, moves: Sequence[tuple[int, int]]) -> Lines:
+    """A call for each word whose bytes change ends, and what is left element by element.
+
+    Args:
+        kind: C type of an element.
+        moves: Address read and address written of each element.
+    """
+    lines: Lines = []
+    rest: list[tuple[int, int]] = []
+    for first in range(0, len(moves), _WORD):
+        word = sorted(moves[first : first + _WORD])
+        read, write = word[0][0], word[-1][1]
+        turned = [(read + number, write + _WORD - 1 - number) for number in range(_WORD)]
+        if word == turned and kind in helpers.REVERSE:
+            lines.append(f"htvm_reverse_{kind}({plus('to', write)}, {plus('from', read)});")
+        else:
+            rest += moves[first : first + _WORD]
+    return lines + grouped_copies(kind, [(f"to[{to}]", f"from[{at}]") for at, to in rest])
 
 
 def _start(box: Box, spelled: Block, layout: Layout, names: Sequence[str]) -> str:
