@@ -14,6 +14,7 @@ prediction.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -52,6 +53,30 @@ SPILLED_TAP = 4.4
 """A product of a depthwise filter held in registers, and of one too large for them."""
 
 MOST_HELD_TAPS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloatCycles:
+    """Cycles of float products.
+
+    Attributes:
+        tap: Gathering an element that is a float already.
+        dequantised: Turning a byte into one, besides.
+        row: A step of a block of sums, besides its products.
+        mac: A product added to a sum.
+        result: A sum with its bias stored.
+    """
+
+    tap: float
+    dequantised: float
+    row: float
+    mac: float
+    result: float
+
+
+FLOAT_UNIT = FloatCycles(tap=10.0, dequantised=4.0, row=6.0, mac=5.0, result=12.0)
+FLOAT_SOFT = FloatCycles(tap=10.0, dequantised=4.0, row=10.0, mac=150.0, result=90.0)
+"""With an FPU, and with the compiler's software floats on RV32IM."""
 
 COPIED_BY_FOUR = 3.2
 COPIED = 5.4

@@ -35,10 +35,10 @@ def vector_rows(weights: Ints, outputs: int) -> Array:
     return packed.reshape(-1)
 
 
-def interleaved(weights: Ints, outputs: int) -> Array:
+def interleaved(weights: Array, outputs: int) -> Array:
     """Weights ``(N, K)`` as ``[ceil(N / outputs)][K][outputs]``."""
     rows, taps = weights.shape
-    packed = np.zeros((padded(rows, outputs), taps), dtype=np.int64)
+    packed = np.zeros((padded(rows, outputs), taps), dtype=weights.dtype)
     packed[:rows] = weights
     return packed.reshape(-1, outputs, taps).transpose(0, 2, 1).reshape(-1)
 
@@ -103,3 +103,26 @@ def _step(pixels: int, outputs: int, step: int, part: int) -> Lines:
         lines += loads[p + 1 : p + 2]
         lines.append(f"s{p}{last} += t{part}{p};")
     return lines
+
+
+def float_block(outputs: int) -> tuple[str, str]:
+    """Name and text of a function that multiplies a row with interleaved weights in float32.
+
+    Every sum takes its products in the order of the row, so the text fixes the result to the bit.
+    """
+    name = f"htvm_dot{outputs}_float32"
+    sums = ", ".join(f"s{o} = 0.0f" for o in range(outputs))
+    step = [
+        "const float v = x[k];",
+        *(f"s{o} += v * w[{o}];" for o in range(outputs)),
+        f"w += {outputs};",
+    ]
+    lines = [
+        f"static void {name}(const float *x, const float *w, int32_t taps, float *acc)",
+        "{",
+        f"    float {sums};",
+        *(f"    {line}" for line in loop("k", "taps", step)),
+        *(f"    acc[{o}] = s{o};" for o in range(outputs)),
+        "}",
+    ]
+    return name, "\n".join(lines)

@@ -109,6 +109,30 @@ def _family(
     )
 
 
+def _float_products() -> tuple[Pattern, ...]:
+    """A product of floats, perhaps of an integer input, with up to two ops behind it."""
+    before = Template(ops=(ops.Dequantize, ops.Lut), inputs=(COMPUTED,), optional=True)
+    kinds: tuple[tuple[str, type[ops.Op], str, tuple[Constraint, ...]], ...] = (
+        ("float_conv2d", ops.FloatConv2d, "2-D convolution in float32", (IMAGES,)),
+        ("float_dense", ops.FloatDense, "fully connected layer in float32", ()),
+    )
+    found = []
+    for name, kind, text, constraints in kinds:
+        alone = Template(ops=(kind,), inputs=(before, CONSTANT), capture=name)
+        once = Template(ops=UNARY, inputs=(alone,), capture="tail")
+        twice = Template(ops=UNARY, inputs=(once,))
+        for suffix, root in (("", alone), ("_map", once), ("_map_map", twice)):
+            pattern = Pattern(
+                name=name + suffix,
+                engine=ENGINE,
+                root=root,
+                constraints=constraints,
+                description=f"{text}, input dequantised on the way, result mapped or quantised",
+            )
+            found.append(pattern)
+    return tuple(found)
+
+
 def _elementwise() -> tuple[Pattern, ...]:
     """Two operands, each with an op before them, and up to two behind."""
     before = Template(ops=UNARY, inputs=(ANY,), optional=True)
@@ -202,6 +226,7 @@ PATTERNS: tuple[Pattern, ...] = (
         (COMPUTED,),
         "softmax by the source's own definition",
     ),
+    *_float_products(),
     *_elementwise(),
     *_maps(),
     *_moves(),

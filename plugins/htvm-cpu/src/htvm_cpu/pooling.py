@@ -108,9 +108,9 @@ def _side_by_side(layer: Layer, layout: Layout, host: Host) -> bool:
 def _packed(layer: Layer, layout: Layout, host: Host) -> PackedRows | None:
     """Rows to sum word by word, on cores that gain from it."""
     pool = pool_of(layer)
-    if not host.is_scalar or pool.kind == "max":
-        return None
     source = layer.inputs[0]
+    if not host.is_scalar or pool.kind == "max" or source.dtype is DType.FLOAT32:
+        return None
     return packed_rows(layout, source.dtype, source.shape, pool.kernel, pool.pad)
 
 
@@ -207,9 +207,9 @@ def _packed_window(layer: Layer, pool: Pool, packed: PackedRows) -> Lines:
 
 
 def _start(layer: Layer, pool: Pool) -> str:
-    if pool.kind != "max":
-        return "0"
     dtype = layer.inputs[0].dtype
+    if pool.kind != "max":
+        return real(0.0) if dtype is DType.FLOAT32 else "0"
     return real(float("-inf")) if dtype is DType.FLOAT32 else integer(dtype.bounds[0])
 
 
@@ -255,7 +255,7 @@ def _store(
 
 def _value(layer: Layer, pool: Pool, total: str, writer: Writer) -> Value:
     dtype = layer.inputs[0].dtype
-    if pool.kind == "max":
+    if pool.kind == "max" or dtype is DType.FLOAT32:
         like = loaded("", dtype)
         text = writer.let(total, is_float=like.is_float)
         return Value(text=text, is_float=like.is_float, lo=like.lo, hi=like.hi)

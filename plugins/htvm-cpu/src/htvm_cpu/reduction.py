@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
-from htvm.api import Cost, Layer, Offers, Tiling, ops, row_major
+from htvm.api import Cost, DType, Layer, Offers, Tiling, ops, row_major
 from htvm_cpu import cycles
 from htvm_cpu.host import Host
 from htvm_cpu.kernel import UNPRICED, Generated, Kernel, finish, generated, tail_nodes
 from htvm_cpu.place import element, fill_lines, home, index_names, loop_order, loose, nest
-from htvm_cpu.snippet import Value, Writer, fits_int32
+from htvm_cpu.snippet import Value, Writer, fits_int32, loaded
 from htvm_cpu.text import plus
 
 
@@ -54,23 +55,34 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     names = index_names(source.shape)
     kept = [axis for axis in range(len(source.shape)) if axis not in reduced]
     place = element(tiling.inputs[0], names)
-    order = [axis for axis in loop_order(tiling.inputs[0], source.shape) if axis in reduced]
+    is_float = source.dtype is DType.FLOAT32
+    # Integers may be added in the order they lie in, floats only in that of their indices.
+    fastest = range(len(source.shape)) if is_float else loop_order(tiling.inputs[0], source.shape)
+    order = [axis for axis in fastest if axis in reduced]
     adding = nest(
         source.shape, order, names, [f"sum += {plus(f'in0[{place}]', -op.input_zero_point)};"]
     )
     writer = Writer(host=host)
     indices = _result_indices(layer, reduced, names)
-    count = prod(source.shape[axis] for axis in reduced)
-    lo, hi = (count * (end - op.input_zero_point) for end in source.dtype.bounds)
-    text = writer.let("sum")
-    value = Value(text=text, lo=lo, hi=hi) if fits_int32(lo, hi) else Value(text=text)
-    result = finish(layer, value, indices, writer)
+    result = finish(layer, _total(layer, writer), indices, writer)
     store = f"out[{element(tiling.output, indices)}] = ({layer.output.dtype.c_name}){result.text};"
-    body = ["int32_t sum = 0;", *adding, *writer.body, store]
+    start = "float sum = 0.0f;" if is_float else "int32_t sum = 0;"
+    body = [start, *adding, *writer.body, store]
     lines = fill_lines(tiling.output, layer.output.shape, "out")
     lines += nest(source.shape, kept, names, body) if _loops(source.shape, kept) else body
     size = cycles.code_bytes(layer.nodes, host)
     return generated(lines, writer, size_bytes=size)
+
+
+def _total(layer: Layer, writer: Writer) -> Value:
+    """The finished sum, with its bounds where they are known."""
+    source = layer.inputs[0]
+    if source.dtype is DType.FLOAT32:
+        return replace(loaded("", source.dtype), text=writer.let("sum", is_float=True))
+    count = prod(source.shape[axis] for axis in _reduced(layer))
+    lo, hi = (count * (end - _op(layer).input_zero_point) for end in source.dtype.bounds)
+    text = writer.let("sum")
+    return Value(text=text, lo=lo, hi=hi) if fits_int32(lo, hi) else Value(text=text)
 
 
 def _loops(shape: tuple[int, ...], axes: list[int]) -> bool:

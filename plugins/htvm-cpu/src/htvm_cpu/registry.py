@@ -10,6 +10,7 @@ from htvm_cpu import (
     dense,
     depthwise,
     elementwise,
+    float_product,
     matmul,
     pooling,
     reduction,
@@ -46,6 +47,8 @@ def kernel_of(layer: Layer) -> Kernel:
     first = layer.nodes[0]
     if layer.pattern == "tail":
         return tail.KERNEL
+    if float_product.takes(layer):
+        return float_product.KERNEL
     if is_pointwise(first):
         return elementwise.KERNEL
     kernel = _KERNELS.get(type(first.op))
