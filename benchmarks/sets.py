@@ -34,13 +34,43 @@ def sets(folder: Path, name: str) -> Sets:
     )
 
 
-def score(name: str, outputs: Floats, found: Sets) -> float:
-    """Top-1 accuracy in percent, or for ``ad`` the mean squared error of the reconstruction."""
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """How good outputs are.
+
+    Attributes:
+        value: Top-1 accuracy in percent; without labels the mean squared error of the
+            reconstruction.
+        agreement: Samples with the float network's top-1 in percent; without labels the error
+            as a multiple of the float network's.
+    """
+
+    value: float
+    agreement: float
+
+
+def score(outputs: Floats, found: Sets, wanted: Floats) -> Score:
+    """How good outputs are.
+
+    Args:
+        outputs: For the evaluation inputs.
+        found: Evaluation inputs and labels.
+        wanted: The float network's outputs for the same.
+    """
     if found.labels is None:
-        wanted = found.evaluation.reshape(outputs.shape)
-        return float(np.mean((outputs - wanted) ** 2, dtype=np.float64))
-    del name
-    return 100 * float(np.mean(outputs.argmax(axis=1) == found.labels))
+        value = _reconstruction_error(outputs, found)
+        return Score(value=value, agreement=value / _reconstruction_error(wanted, found))
+    best = outputs.reshape(len(found.labels), -1).argmax(axis=1)
+    theirs = wanted.reshape(len(found.labels), -1).argmax(axis=1)
+    return Score(
+        value=100 * float(np.mean(best == found.labels)),
+        agreement=100 * float(np.mean(best == theirs)),
+    )
+
+
+def _reconstruction_error(outputs: Floats, found: Sets) -> float:
+    given = found.evaluation.reshape(outputs.shape)
+    return float(np.mean((outputs - given) ** 2, dtype=np.float64))
 
 
 def _resnet8(folder: Path) -> Sets:
