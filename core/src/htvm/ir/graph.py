@@ -39,12 +39,14 @@ class Origin:
         format: Family of the file, for example ``"onnx-qdq"`` or ``"tflite-int8"``.
         sha256: Digest of the file's bytes.
         details: Facts to show, such as the opset.
+        metadata: Properties stored in the file.
     """
 
     path: str
     format: Literal["onnx-qdq", "onnx-qoperator", "onnx-integer", "tflite-int8", "built"]
     sha256: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

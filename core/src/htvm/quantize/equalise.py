@@ -6,7 +6,7 @@ weights multiplied where it is read. One weight scale then suits all channels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -67,7 +67,23 @@ def equalise(
             change = max(change, float(np.abs(np.log(factor)).max()))
         if change < _SETTLED:
             break
-    return network.with_ops(ops)
+    factors = dict(network.factors)
+    for link in pairs:
+        before, after = ranges[link.tensor].astype(np.float64), reach[link.tensor]
+        factor = np.divide(before, after, out=np.ones_like(after), where=after > 0)
+        factors |= dict.fromkeys(_between(network, link), factor.astype(np.float32))
+    return replace(network.with_ops(ops), factors=factors)
+
+
+def _between(network: FloatNetwork, link: Link) -> Iterator[str]:
+    """The tensors whose channels a link scales."""
+    tensor = link.tensor
+    while True:
+        yield tensor
+        reader = network.only_reader(tensor)
+        if reader is None or reader.name == link.second:
+            return
+        tensor = reader.output
 
 
 def _scales(op: Linear) -> bool:

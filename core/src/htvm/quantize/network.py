@@ -111,6 +111,7 @@ class FloatNetwork:
         hints: The source's own integers, where it was quantised.
         channels_last: Whether four-dimensional inputs are NHWC in the file.
         notes: What the user should know about the reading.
+        factors: What each channel of a tensor was divided by when layers were equalised.
     """
 
     name: str
@@ -121,6 +122,7 @@ class FloatNetwork:
     hints: Mapping[str, Hint] = field(default_factory=dict)
     channels_last: bool = False
     notes: tuple[str, ...] = ()
+    factors: Mapping[str, Floats] = field(default_factory=dict)
 
     @cached_property
     def producers(self) -> Mapping[str, Node]:

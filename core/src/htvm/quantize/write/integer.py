@@ -19,6 +19,7 @@ from htvm.quantize.integer import IntegerNetwork, Step, clip_bounds
 from htvm.quantize.network import Add, AvgPool, Conv, Dense, Linear, Sum
 from htvm.quantize.offset import without_offsets, zero_points
 from htvm.quantize.write import moves, reals
+from htvm.quantize.write.meanings import factor_properties, scale_properties
 from htvm.quantize.write.model import ModelWriter
 
 
@@ -53,7 +54,7 @@ def _dtype(quantised: IntegerNetwork, name: str) -> str:
 
 
 def _meanings(quantised: IntegerNetwork) -> dict[str, str]:
-    """What the integers at both ends stand for."""
+    """What the integers stand for."""
     network, real = quantised.network, quantised.real_tensors
     found = {}
     if network.inputs[0] in real:
@@ -63,7 +64,10 @@ def _meanings(quantised: IntegerNetwork) -> dict[str, str]:
         found["input_zero_point"] = str(quantised.input_zero)
     if network.output not in real:
         found["output_scale"] = repr(quantised.output_scale)
-    return found
+    otherwise = real | zero_points(quantised).keys()
+    whole = [layer.output for layer in network.layers if layer.output not in otherwise]
+    scales = {name: quantised.scales[name] for name in whole}
+    return {**found, **scale_properties(scales), **factor_properties(network)}
 
 
 class _Held:

@@ -13,6 +13,7 @@ from htvm.quantize.asymmetric import QdqNetwork
 from htvm.quantize.network import Linear
 from htvm.quantize.rounding import Doubles
 from htvm.quantize.write import reals
+from htvm.quantize.write.meanings import factor_properties
 from htvm.quantize.write.model import ModelWriter
 
 
@@ -36,7 +37,7 @@ def qdq_model(quantised: QdqNetwork, metadata: Mapping[str, str] | None = None) 
     return writer.model(
         {name: (network.shapes[name], "float32") for name in network.inputs},
         (network.output, network.shapes[network.output], "float32"),
-        metadata or {},
+        {**factor_properties(network), **(metadata or {})},
     )
 
 
