@@ -56,6 +56,14 @@ def test_a_missing_file_is_refused(found, tmp_path) -> None:
     assert error.value.code == "E120"
 
 
+def test_a_file_of_another_kind_is_not_called_pickled(found, tmp_path) -> None:
+    (tmp_path / "photo.png").write_bytes(b"\x89PNG")
+    with pytest.raises(UsageError) as error:
+        load_calibration(InputSpec(path=str(tmp_path / "photo.png")), found)
+    assert error.value.code == "E121"
+    assert "another kind" in error.value.seen
+
+
 def test_a_folder_without_images_is_refused(found, tmp_path) -> None:
     with pytest.raises(UsageError) as error:
         load_calibration(InputSpec(path=str(tmp_path)), found)

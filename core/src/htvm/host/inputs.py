@@ -189,10 +189,19 @@ def _read(file: Path) -> dict[str, Array]:
         raise UsageError(
             f"{file.name} cannot be read as .npz or .npy",
             code="E121",
-            seen=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            seen=_cause(file, error),
             accepted="plain arrays; pickled Python objects are never loaded",
             hint=hint,
         ) from error
+
+
+def _cause(file: Path, error: Exception) -> str:
+    """Why an array file cannot be read; numpy takes any other file for a pickled one."""
+    with file.open("rb") as opened:
+        begins = opened.read(8)
+    if not begins.startswith((b"PK", b"\x93NUMPY")):
+        return "a file of another kind, by its first bytes"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _choose(spec: InputSpec, stored: Mapping[str, Array], graph: Graph) -> dict[str, str]:

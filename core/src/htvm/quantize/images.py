@@ -64,6 +64,9 @@ def _pixels(path: Path, channels: int, size: tuple[int, int]) -> Floats:
             array = np.asarray(fitted, dtype=np.float32)
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"{path.name} cannot be read as an image", code="E153", seen=str(error)
+            f"{path.name} cannot be read as an image",
+            code="E153",
+            seen=str(error),
+            hint="take it out of the folder, or save it again",
         ) from error
     return array.reshape(size[1], size[0], channels)
