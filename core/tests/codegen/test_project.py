@@ -9,6 +9,12 @@ import pytest
 from networks import Builder
 from stages import build
 
+from htvm.codegen.interface import Port
+from htvm.codegen.text import comment_lines
+from htvm.ir.dtype import DType
+from htvm.ir.tensor import Quantization, Tensor
+from htvm.partition.names import shortened
+
 NASTY = 'int"*/ x\n??/ \\ ../../é'
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O1", "-ffp-contract=off"]
 COMPILERS = {
@@ -111,6 +117,53 @@ def test_header_tells_how_to_call():
         "    const int8_t *input,",
     ):
         assert line in header
+
+
+def test_run_function_names_the_arena():
+    net = Builder()
+    x = net.input("x", (1, 3, 4, 4))
+    code = build(net.graph(net.conv(net.conv(x, 8, "a"), 8, "b"))).project.files["src/tiny.c"]
+    assert re.search(r"at_a = \d+, +/\* 128 bytes, steps \d to \d \*/", code)
+    body = code[code.index("int tiny_run") :]
+    assert "memory + at_a" in body
+    assert not re.search(r"memory \+ \d", body)
+
+
+def test_what_a_function_does_stands_above_it():
+    net = Builder()
+    x = net.input("x", (1, 3, 4, 4))
+    code = build(net.graph(net.conv(x, 8, "a"))).project.files["src/tiny.c"]
+    assert re.search(r": int8 1x3x4x4 to int8 1x8x4x4\n( \*.*\n)* \* Used by: a \*/", code)
+
+
+@pytest.mark.parametrize(
+    ("zero_point", "formula", "literal"),
+    [(0, "0.5 * element", "0"), (3, "0.5 * (element - 3)", "3"), (-3, "(element + 3)", "(-3)")],
+)
+def test_header_tells_what_an_integer_means(zero_point, formula, literal):
+    tensor = Tensor(
+        name="x",
+        shape=(1, 4),
+        dtype=DType.INT8,
+        quantization=Quantization(scale=(0.5,), zero_point=zero_point),
+    )
+    port = Port(role="input", name="input", tensor=tensor)
+    assert port.lines[-1].endswith(formula)
+    assert port.zero_point == literal
+
+
+def test_comments_break_between_words():
+    assert comment_lines(["a b", "", "c" * 9, "d e*/"], width=4) == ("a b", "c" * 9, "d e*", "/")
+
+
+@pytest.mark.parametrize("longest", [8, 9, 40])
+def test_long_names_lose_their_middle(longest):
+    name = "model/conv2d;model/batch_normalization;model/conv2d_1/Conv2D"
+    short = shortened(name, longest)
+    assert len(short) == longest
+    assert name.startswith(short.split("..")[0])
+    assert name.endswith(short.split("..")[1])
+    assert shortened(short, longest) == short
 
 
 def made(folder: Path, *arguments: str, fails: bool = False) -> str:

@@ -113,7 +113,7 @@ def _function(plan: Dispatch, kernels: list[Kernel]) -> Function:
         if not re.search(rf"\b{re.escape(parameter.name)}\b", body)
     ]
     users = tuple(kernel.step.name for kernel in kernels)
-    lines = [*first.code.comment.splitlines(), f"Used by: {', '.join(users)}"]
+    lines = [*_about(plan, kernels), f"Used by: {', '.join(users)}"]
     return Function(
         name=f"layer_{first.step.name}",
         parameters=own,
@@ -121,3 +121,20 @@ def _function(plan: Dispatch, kernels: list[Kernel]) -> Function:
         comment=comment(lines),
         users=users,
     )
+
+
+def _about(plan: Dispatch, kernels: list[Kernel]) -> list[str]:
+    """What a function does: its pattern, the shapes if all its users agree, the plug-in's words."""
+    first = kernels[0]
+    own = first.code.comment.splitlines()
+    if not isinstance(first.step, LayerStep):
+        return own
+    shapes = {_shapes(plan, kernel) for kernel in kernels}
+    head = f"{first.step.layer.pattern} on {first.step.engine}"
+    return [": ".join((head, *shapes)) if len(shapes) == 1 else head, *own]
+
+
+def _shapes(plan: Dispatch, kernel: Kernel) -> str:
+    ends = [plan.values[name].tensor for name in (*kernel.step.inputs, kernel.step.output)]
+    *inputs, output = (f"{end.dtype} {'x'.join(map(str, end.shape))}" for end in ends)
+    return f"{', '.join(inputs)} to {output}"

@@ -60,16 +60,19 @@ class Port:
         return f"{digits}f" if set(digits) & set(".e") else f"{digits}.0f"
 
     @property
-    def zero_point(self) -> int:
-        """The integer that stands for 0."""
-        return self.tensor.quantization.zero_point if self.tensor.quantization else 0
+    def zero_point(self) -> str:
+        """The integer that stands for 0, as a C expression."""
+        value = self.tensor.quantization.zero_point if self.tensor.quantization else 0
+        return f"({value})" if value < 0 else str(value)
 
 
 def _meaning(tensor: Tensor) -> str:
     found = tensor.quantization
     if found is None or len(found.scale) != 1:
         return "real values by a scale for each channel"
-    return f"real value = {found.scale[0]:.9g} * (element - {found.zero_point})"
+    zero = found.zero_point
+    element = f"(element {'-' if zero > 0 else '+'} {abs(zero)})" if zero else "element"
+    return f"real value = {found.scale[0]:.9g} * {element}"
 
 
 def ports(plan: Dispatch) -> tuple[tuple[Port, ...], tuple[Port, ...]]:

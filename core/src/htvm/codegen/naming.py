@@ -57,6 +57,8 @@ SYSTEM_HEADERS = frozenset(
 """Headers that a compiler would take from the project instead, whoever includes them."""
 _BUILD_NAMES = frozenset({"all", "c", "clean", "help", "install", "m", "package", "test"})
 """Names of CMake's own targets and of system libraries."""
+_PREFIXES = frozenset({"at", "layer", "scratch"})
+"""Prefixes of the generated C's own names."""
 
 
 def project_name(network: str, headers: Iterable[str]) -> str:
@@ -68,5 +70,5 @@ def project_name(network: str, headers: Iterable[str]) -> str:
     """
     name = identifier(network, fallback="network").lower()
     others = {header.lower().removesuffix(".h") for header in headers}
-    taken = _OWN_HEADERS | SYSTEM_HEADERS | _BUILD_NAMES | others
+    taken = _OWN_HEADERS | SYSTEM_HEADERS | _BUILD_NAMES | _PREFIXES | others
     return f"{name}_net" if name in taken else name

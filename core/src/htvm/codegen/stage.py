@@ -7,7 +7,7 @@ from typing import Any
 
 import jinja2
 
-from htvm.codegen import calls, constants, functions
+from htvm.codegen import calls, constants, functions, places
 from htvm.codegen.interface import ports
 from htvm.codegen.naming import project_name
 from htvm.codegen.project import Project
@@ -108,6 +108,7 @@ def _network(
 
 def _code(schedule: Schedule, memory: MemoryPlan, runtime: Joined, net: str) -> dict[str, Any]:
     """The functions, the arrays and the calls."""
+    arena = places.collect(schedule.dispatch, memory)
     arrays = constants.collect(schedule, net)
     found = functions.collect(schedule)
     regions = tuple(symbol for symbol in arrays.symbols if symbol.engine_reads)
@@ -128,7 +129,9 @@ def _code(schedule: Schedule, memory: MemoryPlan, runtime: Joined, net: str) -> 
         "helpers": found.helpers,
         "system_includes": [name for name in found.includes if name.startswith("<")],
         "local_includes": list(dict.fromkeys([*quoted, *local])),
-        "calls": calls.collect(schedule, memory, arrays, found),
+        "places": arena.places,
+        "places_width": max((len(place.text) for place in arena.places), default=0),
+        "calls": calls.collect(schedule, arena, arrays, found),
         "begins": begins,
         "ends": runtime.ends,
     }

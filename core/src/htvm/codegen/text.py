@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from textwrap import indent
+from collections.abc import Iterable
+from textwrap import indent, wrap
 
 import numpy as np
 
@@ -22,10 +23,19 @@ def comment_text(text: str) -> str:
     return plain.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?").replace("\\", "/")
 
 
-def comment(lines: list[str]) -> str:
+def comment_lines(lines: Iterable[str], *, width: int = _LINE) -> tuple[str, ...]:
+    """Lines of a comment: those too long broken at spaces, empty ones left out."""
+    safe = (comment_text(line) for line in lines)
+    return tuple(
+        part
+        for line in safe
+        for part in wrap(line, width, break_long_words=False, break_on_hyphens=False)
+    )
+
+
+def comment(lines: Iterable[str]) -> str:
     """A block comment of these lines."""
-    safe = [comment_text(line).rstrip() for line in lines]
-    return "/* " + "\n * ".join(safe) + " */"
+    return "/* " + "\n * ".join(comment_lines(lines)) + " */"
 
 
 def indented(body: str) -> str:

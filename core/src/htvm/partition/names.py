@@ -23,6 +23,17 @@ def identifier(text: str, *, fallback: str = "layer") -> str:
     return clean if clean[0].isalpha() else f"{fallback}_{clean}"
 
 
+def shortened(text: str, longest: int) -> str:
+    """``text`` with its middle left out where it has more than ``longest`` characters.
+
+    The end of a name tells most, so it keeps the larger part.
+    """
+    if len(text) <= longest:
+        return text
+    front = (longest - 2) // 3
+    return f"{text[:front]}..{text[front + 2 - longest :]}"
+
+
 def unique(names: Iterable[str]) -> tuple[str, ...]:
     """The names, those met again numbered: ``a, a, b`` becomes ``a, a_2, b``.
 
