@@ -84,26 +84,24 @@ class Counter:
         (folder / "link.ld").write_text(_LINK)
         return cls(folder)
 
-    def count(self, layer: Layer, tiling: Tiling, name: str) -> Count:
-        """Run one layer on random inputs."""
-        constants = Cpu().htvm_pack(layer, tiling, _ri5cy()) or ()
-        code = emitted(layer, tiling)
+    def count(self, layer: Layer, tiling: Tiling, name: str, *, fpu: bool = True) -> Count:
+        """Run one layer on random inputs, without an FPU through the compiler's own floats."""
+        constants = Cpu().htvm_pack(layer, tiling, _ri5cy(fpu)) or ()
+        code = emitted(layer, tiling, fpu=fpu)
         source = self.folder / f"{name}.c"
         source.write_text(_program(layer, tiling, constants, code))
         image, binary = self.folder / f"{name}.elf", self.folder / f"{name}.bin"
         link = ["-T", str(self.folder / "link.ld"), str(self.folder / "start.S")]
-        machine = ["-march=rv32imf", "-mabi=ilp32f"]
-        _run([COMPILER, *_COMMON, *machine, *link, str(source), "-o", str(image), "-lm"])
+        _run([COMPILER, *_COMMON, *_machine(fpu), *link, str(source), "-o", str(image), "-lm"])
         _run(["riscv64-unknown-elf-objcopy", "-O", "binary", str(image), str(binary)])
         instructions, cycles = _run([str(self.folder / "core"), str(binary)]).split()
         return Count(
-            instructions=int(instructions), cycles=int(cycles), code_bytes=self._size(source)
+            instructions=int(instructions), cycles=int(cycles), code_bytes=self._size(source, fpu)
         )
 
-    def _size(self, source: Path) -> int:
+    def _size(self, source: Path, fpu: bool) -> int:
         target = source.with_suffix(".o")
-        machine = ["-march=rv32imfc", "-mabi=ilp32f"]
-        _run([COMPILER, *_COMMON, *machine, "-c", str(source), "-o", str(target)])
+        _run([COMPILER, *_COMMON, *_machine(fpu, "c"), "-c", str(source), "-o", str(target)])
         symbols = [
             line.split()
             for line in _run(["riscv64-unknown-elf-nm", "-S", str(target)]).splitlines()
@@ -112,22 +110,28 @@ class Counter:
         return sum(int(s[1], 16) for s in functions if not s[3].startswith("htvm_dot"))
 
 
-def tilings(layer: Layer, offers: Offers) -> tuple[Tiling, ...]:
+def _machine(fpu: bool, extension: str = "") -> list[str]:
+    if fpu:
+        return [f"-march=rv32imf{extension}", "-mabi=ilp32f"]
+    return [f"-march=rv32im{extension}", "-mabi=ilp32"]
+
+
+def tilings(layer: Layer, offers: Offers, *, fpu: bool = True) -> tuple[Tiling, ...]:
     """The layer's tilings on an RI5CY core."""
-    return Cpu().htvm_tilings(layer, offers, _ri5cy()) or ()
+    return Cpu().htvm_tilings(layer, offers, _ri5cy(fpu)) or ()
 
 
-def emitted(layer: Layer, tiling: Tiling) -> LayerCode:
+def emitted(layer: Layer, tiling: Tiling, *, fpu: bool = True) -> LayerCode:
     """The layer's C for an RI5CY core."""
-    code = Cpu().htvm_emit(layer, tiling, (), None, _ri5cy())
+    code = Cpu().htvm_emit(layer, tiling, (), None, _ri5cy(fpu))
     if code is None:
         raise TypeError(f"{layer.name} is not the cpu's")
     return code
 
 
-def _ri5cy() -> Hardware:
+def _ri5cy(fpu: bool) -> Hardware:
     hardware = Cpu().htvm_hardware()
-    engine = replace(hardware.engines["cpu"], parameters={"core": "ri5cy", "fpu": True})
+    engine = replace(hardware.engines["cpu"], parameters={"core": "ri5cy", "fpu": fpu})
     return replace(hardware, engines={"cpu": engine})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -31,6 +31,12 @@ class Builder:
         """A constant."""
         name = f"weights{len(self.tensors)}"
         self.tensors[name] = constant(name, rng.integers(-128, 128, shape), dtype)
+        return name
+
+    def floats(self, rng: np.random.Generator, shape: Shape) -> str:
+        """A constant of floats."""
+        name = f"weights{len(self.tensors)}"
+        self.tensors[name] = constant(name, rng.normal(0, 1, shape), DType.FLOAT32)
         return name
 
     def add(self, op: ops.Op, inputs: list[str], shape: Shape, dtype: DType) -> str:
@@ -202,6 +208,56 @@ def pools(rng: np.random.Generator, count: int) -> Iterator[Layer]:
         yield make.layer("max pool" if number % 2 else "average pool")
 
 
+def float_products(rng: np.random.Generator, count: int) -> Iterator[Layer]:
+    """Float convolutions, depthwise ones and dense layers, of bytes and of floats."""
+    while count:
+        groups = int(rng.choice([1, 1, 1, 8]))
+        channels, outputs = groups * int(rng.integers(1, 9)), groups * int(rng.integers(1, 20))
+        kernel = int(rng.choice([1, 1, 3, 5]))
+        size = 1 if rng.integers(4) == 0 else int(rng.integers(kernel, 9))
+        if channels * outputs // groups * size**2 * kernel**2 > 300_000:
+            continue
+        count -= 1
+        yield _float_product(rng, channels, outputs, size, kernel, groups, quantised=count % 3 > 0)
+
+
+def _float_product(
+    rng: np.random.Generator,
+    channels: int,
+    outputs: int,
+    size: int,
+    kernel: int,
+    groups: int,
+    *,
+    quantised: bool,
+) -> Layer:
+    make = Builder()
+    is_dense = size == 1
+    shape = (1, channels * 16) if is_dense else (1, channels, size, size)
+    value = make.input(shape, DType.INT8 if quantised else DType.FLOAT32)
+    if quantised:
+        before = ops.Dequantize(scale=np.array([0.07], np.float32), zero_point=3)
+        value = make.add(before, [value], shape, DType.FLOAT32)
+    taps = (channels * 16,) if is_dense else (channels // groups, kernel, kernel)
+    operands = [value, make.floats(rng, (outputs, *taps)), make.floats(rng, (outputs,))]
+    pad = kernel // 2
+    op = ops.FloatDense() if is_dense else ops.FloatConv2d(pad=(pad,) * 4, groups=groups)
+    result = (1, outputs) if is_dense else (1, outputs, size, size)
+    value = make.add(op, operands, result, DType.FLOAT32)
+    if quantised:
+        behind = ops.Quantize(
+            scale=np.array([0.4], np.float32), zero_point=1, out=DType.INT8, lo=-128, hi=127
+        )
+        make.add(behind, [value], result, DType.INT8)
+    return make.layer("float product")
+
+
+def soft_sweep() -> Iterator[Layer]:
+    """Layers whose floats a core without an FPU computes in software."""
+    for layer in float_products(np.random.default_rng(12), 12):
+        yield replace(layer, name="float product, no FPU")
+
+
 def sweep() -> Iterator[Layer]:
     """All of them, the same every time."""
     rng = np.random.default_rng(11)
@@ -210,3 +266,4 @@ def sweep() -> Iterator[Layer]:
     yield from dense(rng, 15)
     yield from adds(rng, 10)
     yield from pools(rng, 10)
+    yield from float_products(rng, 20)

@@ -77,6 +77,7 @@ class Work:
         taps: Products of one output.
         sums: Channels summed side by side.
         positions: Output positions.
+        lines: Rows of a window that are more than one element wide.
     """
 
     groups: int
@@ -84,6 +85,7 @@ class Work:
     taps: int
     sums: int
     positions: int
+    lines: int
 
     @property
     def channel(self) -> str:
@@ -108,6 +110,7 @@ def work_of(layer: Layer) -> Work:
         taps=prod(taps),
         sums=_side_by_side(each),
         positions=layer.tensors[node.output].elements // outputs,
+        lines=prod(taps[:2]) if len(taps) == 3 and taps[2] > 1 else 0,
     )
 
 
@@ -149,9 +152,9 @@ def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
     tap = costs.tap + cycles.address(tiling.inputs[0])
     if parts.before:
         tap += costs.dequantised
-    gathering = work.groups * work.taps * tap
+    gathering = work.groups * (work.taps * tap + work.lines * costs.line)
     blocks = work.groups * padded(work.outputs, work.sums) // work.sums
-    products = blocks * (cycles.BLOCK + work.taps * (costs.row + work.sums * costs.mac))
+    products = blocks * work.taps * (costs.row + work.sums * costs.mac)
     each = costs.result + cycles.pointwise(parts.behind, host) + cycles.address(tiling.output)
     return cycles.priced(
         work.positions * (gathering + products + work.groups * work.outputs * each)
