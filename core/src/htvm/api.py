@@ -18,7 +18,15 @@ from htvm.hookspecs import hookimpl
 from htvm.ir import ops, requant
 from htvm.ir.dtype import DType
 from htvm.ir.graph import Graph, Node, Origin
-from htvm.ir.layout import Axis, Layout, channel_blocks, channels_last, row_major, strided
+from htvm.ir.layout import (
+    Axis,
+    Layout,
+    channel_blocks,
+    channels_first,
+    channels_last,
+    row_major,
+    strided,
+)
 from htvm.ir.tensor import Array, Quantization, Tensor, constant
 from htvm.plugins.deprecation import HtvmDeprecation
 from htvm.schedule.timeline import timeline
@@ -122,6 +130,7 @@ __all__ = [
     "Work",
     "box_cycles",
     "channel_blocks",
+    "channels_first",
     "channels_last",
     "cheapest",
     "constant",

@@ -57,3 +57,13 @@ def test_every_name_taken_can_be_written_in_python_and_c(target):
     for word in (made.package, made.prefix, made.class_name):
         assert word.isidentifier()
         assert not keyword.iskeyword(word)
+
+
+@pytest.mark.parametrize(
+    ("target", "offered"),
+    [("My_Chip", "my-chip"), ("8x8 array", "x8-array"), ("Acme", "acme"), ("cpu", "my-chip")],
+)
+def test_a_name_nearby_is_offered(target, offered):
+    with pytest.raises(UsageError) as caught:
+        names(target)
+    assert caught.value.hint == f"htvm new-target {offered}"

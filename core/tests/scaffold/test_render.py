@@ -3,6 +3,7 @@ import tomllib
 
 import pytest
 
+from htvm.api import API_VERSION
 from htvm.scaffold.names import names
 from htvm.scaffold.render import Choices, render
 from htvm.target.toml import load_hardware
@@ -39,7 +40,7 @@ def lines_of(files, endings):
     )
 
 
-@pytest.mark.parametrize("layout", ["channels-last", "channel-blocks"])
+@pytest.mark.parametrize("layout", ["channels-last", "channel-blocks", "channels-first"])
 @pytest.mark.parametrize("engines", [1, 3])
 def test_every_choice_is_small(layout, engines):
     files = rendered(layout=layout, engines=engines)
@@ -73,6 +74,10 @@ def test_the_hardware_has_the_engines_asked_for():
     assert set(hardware.engines) == {"cpu", "npu0", "npu1", "npu2"}
     assert hardware.engines["npu2"].contract("depthwise").multiplier == "channel"
     assert set(load_hardware(rendered()["src/htvm_acme/hardware.toml"]).engines) == {"cpu", "npu"}
+
+
+def test_it_says_which_interface_it_needs():
+    assert f'api_version = "{API_VERSION}"' in rendered()["src/htvm_acme/plugin.py"]
 
 
 def test_the_same_choices_give_the_same_bytes():

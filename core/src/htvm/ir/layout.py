@@ -138,6 +138,19 @@ def channels_last(shape: tuple[int, ...], multiple: int = 1) -> Layout:
     return strided("channels-last", shape, strides, size=height * width * pitch)
 
 
+def channels_first(shape: tuple[int, ...], multiple: int = 1) -> Layout:
+    """A logical ``(N, C, H, W)`` image or ``(N, C)`` vector stored as N, C, H, W.
+
+    Args:
+        shape: The tensor's shape, with N = 1.
+        multiple: Planes are padded to a multiple of this with elements that may hold anything.
+    """
+    _, channels, height, width = (*shape, 1, 1)[:4]
+    strides = (0, height * width, width, 1)[: len(shape)]
+    size = -(-channels // multiple) * multiple * height * width
+    return strided("channels-first", shape, strides, size=size)
+
+
 def channel_blocks(shape: tuple[int, ...], lanes: int) -> Layout:
     """A logical ``(N, C, H, W)`` image or ``(N, C)`` vector stored as N, C/lanes, H, W, lanes.
 

@@ -22,7 +22,7 @@ def choices_of(session: Session) -> str:
         f"{session.target.distribution} {session.target.version}.",
         *_memories(hardware),
         *(line for engine in hardware.engines.values() for line in _engine(engine)),
-        *_patterns([item for item in session.patterns() if item.engine != "cpu"]),
+        *_patterns(session.patterns()),
         *_files(session.runtimes()),
     ]
     return "\n".join(lines) + "\n"
@@ -52,14 +52,18 @@ def _contract(contract: Contract) -> Iterator[str]:
 
 
 def _patterns(patterns: Sequence[Pattern]) -> Iterator[str]:
+    """Those of the accelerators, or the host's where there are none."""
+    own = [pattern for pattern in patterns if pattern.engine != "cpu"]
     yield from ("", "## Patterns")
-    for pattern in patterns:
+    for pattern in own or patterns:
         yield from ("", f"`{pattern.name}` on `{pattern.engine}`: {pattern.description}", "")
         for constraint in pattern.constraints:
             yield f"- {constraint.text}"
 
 
 def _files(runtimes: Sequence[Runtime]) -> Iterator[str]:
+    if not runtimes:
+        return
     yield from ("", "## Driver", "")
     for runtime in runtimes:
         kinds = (

@@ -62,13 +62,15 @@ def names(target: str, known: tuple[str, ...] = ()) -> Names:
     """
     reason = _fault(target, known)
     if reason:
+        near = "-".join(re.findall(r"[a-z0-9]+", target.lower())).lstrip("0123456789-")
+        usable = near and _fault(near, known) is None
         raise UsageError(
             f"a target cannot be called {target!r}",
             code="E150",
             seen=reason,
             accepted="lower-case letters and digits, a letter first, words joined by single "
             f"hyphens, at most {_LONGEST} characters",
-            hint="htvm new-target acme",
+            hint=f"htvm new-target {near if usable else 'my-chip'}",
         )
     return Names(target=target)
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import jinja2
 
+from htvm.api import API_VERSION
 from htvm.scaffold.names import Names
 
 
@@ -17,8 +18,8 @@ class Choices:
 
     Attributes:
         names: The target's name in all its forms.
-        layout: Where the engines want a tensor's elements: ``"channels-last"``, or
-            ``"channel-blocks"`` of 8.
+        layout: Where the engines want a tensor's elements: ``"channels-last"``,
+            ``"channel-blocks"`` of 8, or ``"channels-first"``.
         engines: How many engines the chip has besides its host.
     """
 
@@ -87,5 +88,6 @@ def _view(choices: Choices) -> dict[str, object]:
         "layout": choices.layout,
         "layout_function": choices.layout.replace("-", "_"),
         "engines": ["npu"] if count == 1 else [f"npu{number}" for number in range(count)],
+        "api_version": API_VERSION,
         "version": ".".join(version("htvm-core").split(".")[:2]),
     }

@@ -8,7 +8,7 @@ import click
 
 from htvm.cli import console
 
-_LAYOUTS = ("channels-last", "channel-blocks")
+_LAYOUTS = ("channels-last", "channel-blocks", "channels-first")
 _MOST_ENGINES = 6
 
 
@@ -45,7 +45,7 @@ def command(name: str, layout: str, engines: int, like: str | None, output: Path
     called = names(name, tuple(target.name for target in list_targets()))
     files = dict(render(Choices(names=called, layout=layout, engines=engines)))
     if like is not None:
-        files[f"docs/like-{like}.md"] = _page_on(like)
+        files.update(_page_on(like))
     folder = output or Path(called.distribution)
     write_package(files, folder)
     screen = console.output()
@@ -56,11 +56,12 @@ def command(name: str, layout: str, engines: int, like: str | None, output: Path
     console.print_line(f"      htvm target test {called.target}")
 
 
-def _page_on(target: str) -> str:
+def _page_on(target: str) -> dict[str, str]:
     from htvm.plugins.session import open_session
     from htvm.scaffold.like import choices_of
 
-    return choices_of(open_session(target))
+    session = open_session(target)
+    return {f"docs/like-{session.target.name}.md": choices_of(session)}
 
 
 def _argument(folder: Path) -> str:
