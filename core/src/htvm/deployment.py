@@ -12,6 +12,8 @@ from htvm.ir.graph import Graph
 if TYPE_CHECKING:
     from htvm.codegen.project import Project
     from htvm.dispatch.plan import Dispatch
+    from htvm.fidelity.result import Fidelity
+    from htvm.frontend.source import Source
     from htvm.host.inputs import InputSet, InputSpec
     from htvm.host.result import Verification
     from htvm.memory.plan import MemoryPlan
@@ -87,7 +89,7 @@ class Request:
     strict: bool = False
     verify: VerifyOptions | None = field(default_factory=VerifyOptions)
     calibration: CalibrationOptions | None = None
-    upto: str = "verify"
+    upto: str = "compare"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +122,7 @@ class Deployment:
         target: The target as its distribution announces it.
         hardware: The chip, settings applied.
         graph: The integer network, as the file says it.
+        source: The file the user gave; None for a network built by a program.
         given: The user's own samples.
         rewritten: The same network in the arithmetic of the target's engines.
         matches: Candidate layers.
@@ -128,6 +131,8 @@ class Deployment:
         memory: Places in main memory.
         project: The C project.
         verification: The comparison with the reference; None if it was not run.
+        fidelity: The comparison with the source's own runtime; None if there were no samples of
+            the user's, or the runtime is missing.
         stages: Every stage with its summary and time.
         notes: Things the user should know, such as a verification left out for want of a compiler.
     """
@@ -136,6 +141,7 @@ class Deployment:
     target: TargetInfo
     hardware: Hardware
     graph: Graph
+    source: Source | None = None
     given: tuple[InputSet, ...] = ()
     rewritten: Rewritten | None = None
     matches: Matches | None = None
@@ -144,5 +150,6 @@ class Deployment:
     memory: MemoryPlan | None = None
     project: Project | None = None
     verification: Verification | None = None
+    fidelity: Fidelity | None = None
     stages: tuple[StageReport, ...] = ()
     notes: tuple[str, ...] = ()

@@ -20,6 +20,8 @@ from htvm.deployment import (
 )
 from htvm.dispatch.stage import dispatch
 from htvm.errors import InternalError, MismatchError, ToolError, UsageError
+from htvm.fidelity.runtimes.runtime import RuntimeMissing
+from htvm.fidelity.stage import compare
 from htvm.frontend import integerise, read
 from htvm.frontend.source import Source
 from htvm.host.compiler import find_compiler
@@ -48,11 +50,11 @@ class Stage:
     Attributes:
         name: As reports show it.
         work: Adds the stage's value to a deployment.
-        summary: One line about that value.
+        summary: One line about that value; a stage with nothing to say is not reported.
     """
 
     name: str
-    work: Callable[[Deployment, Session], Deployment]
+    work: Callable[[Deployment, Session, Status], Deployment]
     summary: Callable[[Deployment], str]
 
 
@@ -72,9 +74,10 @@ def run(
     """
     stages = _stages(request.upto)
     session = open_session(request.target, settings=request.settings)
-    source, read_report = _timed(
+    given, read_report = _timed(
         "read", lambda: read(request.path, shapes=request.shapes), summaries.source, progress
     )
+    source = given
     extra: tuple[StageReport, ...] = ()
     notes: tuple[str, ...] = ()
     ports: Mapping[str, Port] | None = None
@@ -94,8 +97,8 @@ def run(
         progress,
     )
     reports = (read_report, *extra, graph_report)
-    start = replace(start, notes=(*notes, *start.notes))
-    return _onward(stages, start, session, reports, progress)
+    start = replace(start, source=given, notes=(*notes, *start.notes))
+    return _onward(stages, start, session, reports, _Listeners(progress, status))
 
 
 def _quantize(
@@ -129,7 +132,8 @@ def run_graph(graph: Graph, request: Request, progress: Progress | None = None) 
     """
     stages = _stages(request.upto)
     session = open_session(request.target, settings=request.settings)
-    return _onward(stages, _start(request, graph, session), session, (), progress)
+    listeners = _Listeners(progress, None)
+    return _onward(stages, _start(request, graph, session), session, (), listeners)
 
 
 def _start(
@@ -148,49 +152,61 @@ def _start(
     )
 
 
+@dataclass(frozen=True)
+class _Listeners:
+    """Who is told how the work goes on."""
+
+    progress: Progress | None
+    status: Status | None
+
+    def say(self, text: str) -> None:
+        if self.status is not None:
+            self.status(text)
+
+
 def _onward(
     stages: Sequence[Stage],
     done: Deployment,
     session: Session,
     before: tuple[StageReport, ...],
-    progress: Progress | None,
+    listeners: _Listeners,
 ) -> Deployment:
     reports = list(before)
     for stage in stages:
-        work = partial(stage.work, done, session)
-        done, report = _timed(stage.name, work, stage.summary, progress)
+        work = partial(stage.work, done, session, listeners.say)
+        done, report = _timed(stage.name, work, stage.summary, listeners.progress)
         reports.append(report)
-    return replace(done, stages=tuple(reports))
+    return replace(done, stages=tuple(report for report in reports if report.summary))
 
 
-def _rewrite(done: Deployment, session: Session) -> Deployment:
+def _rewrite(done: Deployment, session: Session, _: Status) -> Deployment:
     return replace(done, rewritten=rewrite(done.graph, session))
 
 
-def _match(done: Deployment, session: Session) -> Deployment:
+def _match(done: Deployment, session: Session, _: Status) -> Deployment:
     return replace(done, matches=match(_need(done.rewritten).graph, session))
 
 
-def _dispatch(done: Deployment, session: Session) -> Deployment:
+def _dispatch(done: Deployment, session: Session, _: Status) -> Deployment:
     matches, request = _need(done.matches), done.request
     plan = dispatch(matches, session, pins=request.pins, strict=request.strict)
     return replace(done, dispatch=plan)
 
 
-def _schedule(done: Deployment, session: Session) -> Deployment:
+def _schedule(done: Deployment, session: Session, _: Status) -> Deployment:
     return replace(done, schedule=schedule(_need(done.dispatch), session))
 
 
-def _plan_memory(done: Deployment, session: Session) -> Deployment:
+def _plan_memory(done: Deployment, session: Session, _: Status) -> Deployment:
     return replace(done, memory=plan_memory(_need(done.schedule), session.hardware))
 
 
-def _emit(done: Deployment, session: Session) -> Deployment:
+def _emit(done: Deployment, session: Session, _: Status) -> Deployment:
     project = emit(_need(done.schedule), _need(done.memory), session)
     return replace(done, project=project)
 
 
-def _verify(done: Deployment, session: Session) -> Deployment:
+def _verify(done: Deployment, session: Session, status: Status) -> Deployment:
     options = done.request.verify
     if options is None:
         return replace(done, notes=(*done.notes, "not verified: left out on request"))
@@ -203,10 +219,36 @@ def _verify(done: Deployment, session: Session) -> Deployment:
         return replace(done, notes=(*done.notes, note))
     stages = _need(done.schedule), _need(done.memory), _need(done.project)
     try:
-        found = verify(*stages, options, compiler, original=done.graph, given=done.given)
+        found = verify(
+            *stages,
+            options,
+            compiler,
+            original=done.graph,
+            given=done.given,
+            progress=lambda count, of: status(f"verify: sample {count:,} of {of:,}"),
+        )
         return replace(done, verification=found)
     except MismatchError as error:
         raise blame(error, session.target) from error
+
+
+def _compare(done: Deployment, _: Session, status: Status) -> Deployment:
+    """The source's own runtime on the user's samples, where the C is known to be right."""
+    check = done.verification
+    if check is None or check.mismatches or done.source is None or len(done.given) != 1:
+        return done
+    try:
+        found = compare(
+            done.graph,
+            done.source,
+            done.given[0],
+            same_network=done.request.calibration is None,
+            progress=lambda count, of: status(f"compare: sample {count:,} of {of:,}"),
+        )
+    except RuntimeMissing as error:
+        note = f"not compared with the network's own runtime: {error}"
+        return replace(done, notes=(*done.notes, note))
+    return replace(done, fidelity=found)
 
 
 STAGES = (
@@ -217,6 +259,7 @@ STAGES = (
     Stage(name="memory", work=_plan_memory, summary=summaries.memory),
     Stage(name="emit", work=_emit, summary=summaries.project),
     Stage(name="verify", work=_verify, summary=summaries.verification),
+    Stage(name="compare", work=_compare, summary=summaries.fidelity),
 )
 """What follows ``read`` and ``integerise``."""
 
@@ -246,7 +289,7 @@ def _timed(
     found = work()
     seconds = time.perf_counter() - start
     report = StageReport(name=name, summary=summary(found), seconds=seconds)
-    if progress is not None:
+    if progress is not None and report.summary:
         progress(report)
     return found, report
 

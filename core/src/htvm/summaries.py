@@ -95,6 +95,16 @@ def verification(done: Deployment) -> str:
     return f"all {len(result.layers)} layers bit-exact on the host, {count} samples, twice each"
 
 
+def fidelity(done: Deployment) -> str:
+    """How near the network is to its source; nothing if they were not compared."""
+    found = done.fidelity
+    if found is None:
+        return ""
+    equal = sum(1 for error in found.tensors if error.sqnr_db is None)
+    told = f"{equal} of {len(found.tensors)} tensors equal in every element"
+    return f"{found.source} in {found.runtime} · {told}"
+
+
 def _size(count: int) -> str:
     return f"{count} B" if count < 1024 else f"{count / 1024:.0f} KiB"
 

@@ -244,7 +244,7 @@ def request(
     *,
     verify: VerifyOptions | None,
     output: Path | None = None,
-    upto: str = "verify",
+    upto: str = "compare",
 ) -> Request:
     """The request asked for by the options of :data:`build`."""
     from htvm.deployment import Request

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib.metadata import version
 
 from htvm.deployment import Deployment
-from htvm.dispatch.plan import Alternative, ConvertStep, LayerStep, Step, Value
+from htvm.dispatch.plan import LayerStep
 from htvm.errors import InternalError
 from htvm.host.inputs import InputSpec
 from htvm.ir.graph import Graph
 from htvm.partition.layers import node_macs
 from htvm.report import model
 from htvm.report.accuracy import accuracy_of
+from htvm.report.fidelity import fidelity_of
+from htvm.report.layers import layers, numerics
 from htvm.schedule.kernels import Kernel
 
 _NO_ESTIMATE = "not stated by the target"
@@ -28,19 +29,29 @@ def build_report(run: Deployment) -> model.Report:
         target=_target(run),
         totals=_totals(run),
         layers=layers(run),
-        arena=[
-            model.Buffer(
-                name=block.name,
-                offset_bytes=block.offset_bytes,
-                size_bytes=block.size_bytes,
-                first_step=block.first,
-                last_step=block.last,
-            )
-            for block in run.memory.blocks
-        ],
+        arena=_arena(run),
         verification=verification(run),
         stages=[model.Stage(name=stage.name, summary=stage.summary) for stage in run.stages],
+        numerics=numerics(run),
     )
+
+
+def _arena(run: Deployment) -> list[model.Buffer]:
+    if run.memory is None or run.dispatch is None:
+        return []
+    values = run.dispatch.values
+    writers = {values[step.output].buffer: step.name for step in run.dispatch.steps}
+    return [
+        model.Buffer(
+            name=writers.get(block.name, block.name),
+            tensor=block.name,
+            offset_bytes=block.offset_bytes,
+            size_bytes=block.size_bytes,
+            first_step=block.first,
+            last_step=block.last,
+        )
+        for block in run.memory.blocks
+    ]
 
 
 def parameter_bytes(graph: Graph) -> int:
@@ -152,144 +163,6 @@ def _local_bytes(kernel: Kernel, memory: str) -> int:
     )
 
 
-def layers(run: Deployment) -> list[model.Layer]:
-    """Every step of the network in execution order."""
-    if run.dispatch is None:
-        return []
-    counted = {
-        check.name: check.cycles
-        for check in (run.verification.layers if run.verification else ())
-        if check.cycles
-    }
-    return [_layer(run, step, counted.get(step.name)) for step in run.dispatch.steps]
-
-
-def _operand(value: Value) -> model.Operand:
-    return model.Operand(
-        name=value.tensor.name,
-        shape=list(value.tensor.shape),
-        dtype=value.tensor.dtype.value,
-        layout=value.layout.name,
-    )
-
-
-def _layer(run: Deployment, step: Step, counted: int | None) -> model.Layer:
-    if run.dispatch is None:
-        raise InternalError("a layer's report needs a dispatched network")
-    values = run.dispatch.values
-    cost = step.cost
-    macs = step.layer.macs if isinstance(step, LayerStep) else 0
-    rate = macs / cost.total if cost.total else 0.0
-    peak = run.hardware.engines[step.engine].parameters.get("peak_macs_per_cycle")
-    shared = {
-        "name": step.name,
-        "engine": step.engine,
-        "macs": macs,
-        "cycles": model.Cycles(
-            total=cost.total,
-            compute=cost.compute,
-            transfer=cost.transfer,
-            overhead=cost.overhead,
-        ),
-        "cycles_emulated": counted if step.engine != "cpu" else None,
-        "macs_per_cycle": rate,
-        "utilization": rate / float(peak) if peak and macs else None,
-        "inputs": [_operand(values[name]) for name in step.inputs],
-        "output": _operand(values[step.output]),
-    }
-    return model.Layer.model_validate(shared | _specific(run, step))
-
-
-def _specific(run: Deployment, step: Step) -> dict[str, object]:
-    """What differs between layers and conversions."""
-    if isinstance(step, ConvertStep):
-        values = run.dispatch.values if run.dispatch else {}
-        source, target = values[step.source].layout.name, values[step.output].layout.name
-        return {
-            "kind": "conversion",
-            "source_nodes": [],
-            "op": "layout",
-            "tile": f"{source} → {target}",
-            "tiles": 1,
-            "runner_up": "",
-            "rewrites": [],
-            "alternatives": [],
-            "reason": f"the next layer reads {target}, this tensor is in {source}",
-        }
-    tiling = step.tiling
-    notes, others = _rewriting(run, step)
-    return {
-        "kind": "layer",
-        "source_nodes": list(dict.fromkeys(n for node in step.layer.nodes for n in node.source)),
-        "op": step.layer.pattern,
-        "tile": tiling.summary,
-        "tiles": tiling.tiles,
-        "runner_up": tiling.runner_up,
-        "rewrites": [*notes, *tiling.rewrites],
-        "alternatives": [
-            model.Alternative(
-                engine=other.engine,
-                pattern=other.pattern,
-                cycles=other.cycles,
-                reason=other.reason or None,
-            )
-            for other in others
-        ],
-        "reason": _wish(run, step)
-        or _left_over(step, notes)
-        or reason(replace(step, alternatives=others)),
-    }
-
-
-def _wish(run: Deployment, step: LayerStep) -> str:
-    """The option by which the user put the layer where it is; empty if none did."""
-    names = {step.name, *(name for node in step.layer.nodes for name in (node.name, *node.source))}
-    wishes = (
-        f"--pin {name}={engine}"
-        for name, engine in run.request.pins.items()
-        if name in names and engine == step.engine
-    )
-    return next((f"put on {step.engine} by {wish}" for wish in wishes), "")
-
-
-def _rewriting(run: Deployment, step: LayerStep) -> tuple[tuple[str, ...], tuple[Alternative, ...]]:
-    """Exact rewrites the layer came from, and its alternatives with what kept them from it."""
-    if run.rewritten is None:
-        return (), step.alternatives
-    names = [node.name for node in step.layer.nodes]
-    told = (text for name in names for text in run.rewritten.notes.get(name, ()))
-    why = {engine: text for (name, engine), text in run.rewritten.refusals.items() if name in names}
-    return tuple(dict.fromkeys(told)), tuple(
-        replace(other, reason=f"{other.reason}; {why[other.engine]}")
-        if other.cycles is None and other.engine in why
-        else other
-        for other in step.alternatives
-    )
-
-
-def _left_over(step: LayerStep, notes: tuple[str, ...]) -> str:
-    """What the host does for a rewrite that let an accelerator have the rest."""
-    if not notes or step.layer.macs or step.engine != "cpu":
-        return ""
-    return f"what a rewrite leaves to the host: {notes[0]}"
-
-
-def reason(step: LayerStep) -> str:
-    """Why this engine runs this layer, in one sentence."""
-    able = [other for other in step.alternatives if other.cycles is not None]
-    unable = [other for other in step.alternatives if other.cycles is None]
-    if able:
-        best = min(able, key=lambda other: other.cycles or 0)
-        return (
-            f"{step.engine} with {step.cost.total:,} cycles makes the whole network fastest; "
-            f"{best.engine} ({best.pattern}) alone would take {best.cycles:,}"
-        )
-    if unable:
-        told = min(unable, key=lambda other: other.engine == step.engine)
-        return f"only {step.engine} takes it: {told.engine} ({told.pattern}): {told.reason}"
-    return f"only {step.engine} has a pattern for it"
-
-
 def verification(run: Deployment) -> model.Verification:
     """The verdict and what it rests on."""
     check = run.verification
@@ -319,6 +192,7 @@ def verification(run: Deployment) -> model.Verification:
             input=first.inputs,
         ),
         accuracy=accuracy_of(run),
+        fidelity=fidelity_of(run),
     )
 
 
@@ -335,4 +209,5 @@ def _inputs(kind: str, count: int, specs: tuple[InputSpec, ...], run: Deployment
         layout=first.layout,
         scale=first.scale,
         offset=first.offset,
+        taken=", ".join(dict.fromkeys(one.taken for s in run.given for one in s.readings.values())),
     )

@@ -116,6 +116,11 @@ class Layer(_Part):
     tiles: int
     runner_up: str
     rewrites: list[str]
+    numerics: Literal["exact", "calibrated"] = Field(
+        default="exact",
+        description="Whether the layer computes with the user's own numbers, or with some chosen "
+        "anew.",
+    )
     alternatives: list[Alternative]
     reason: str
 
@@ -123,7 +128,8 @@ class Layer(_Part):
 class Buffer(_Part):
     """A piece of the arena and the steps during which it is in use, both ends included."""
 
-    name: str
+    name: str = Field(description="Of the layer or conversion that writes it, as in the layers.")
+    tensor: str = Field(description="What it holds.")
     offset_bytes: int
     size_bytes: int
     first_step: int
@@ -149,6 +155,9 @@ class Inputs(_Part):
     layout: str | None = None
     scale: float | None = None
     offset: float | None = None
+    taken: str | None = Field(
+        default=None, description="By which rule the file's numbers became the network's."
+    )
 
 
 class Accuracy(_Part):
@@ -157,6 +166,47 @@ class Accuracy(_Part):
     labels: int
     correct: int
     top1: float
+
+
+class LayerError(_Part):
+    """What a layer computes against what the source's runtime computes in its place."""
+
+    layer: str = Field(description="As in the list of layers.")
+    tensor: str = Field(description="As in the source.")
+    elements: int
+    max_lsb: float | None = Field(
+        description="Greatest error, in steps of the tensor; null for real numbers."
+    )
+    mean_lsb: float | None = Field(
+        description="Mean magnitude of the errors, in steps; null for real numbers."
+    )
+    sqnr_db: float | None = Field(
+        description="Power of the source's numbers over that of the error; null without any error."
+    )
+    lost_db: float = Field(
+        description="How much less that is than the least of what the layer reads, either counted "
+        "as 100 dB at most."
+    )
+
+
+class Fidelity(_Part):
+    """The network against its source, run by the source's own runtime on the given samples."""
+
+    runtime: str
+    source: str
+    samples: int
+    same_network: bool = Field(
+        description="Whether the source is the network deployed, rather than one it was "
+        "quantised from."
+    )
+    same_class: int | None = Field(
+        description="Samples for which both name one class; null if outputs are no scores."
+    )
+    source_accuracy: Accuracy | None = None
+    layers: list[LayerError]
+    worst_layer: str | None = Field(
+        description="Where the most is lost, by lost_db; null if nothing is."
+    )
 
 
 class Verification(_Part):
@@ -174,6 +224,7 @@ class Verification(_Part):
     mismatches: int = 0
     first_divergence: Divergence | None = None
     accuracy: Accuracy | None = None
+    fidelity: Fidelity | None = None
 
 
 class Stage(_Part):

@@ -102,7 +102,8 @@ def arena_figure(report: Report) -> Figure:
             width=round(_WIDTH * (buffer.last_step - buffer.first_step + 1) / steps, 2),
             height=round(height * buffer.size_bytes / top, 2),
             colour=_PALETTE[number % len(_PALETTE)],
-            title=f"{buffer.name}: {kib(buffer.size_bytes)} at {buffer.offset_bytes:,}, "
+            title=f"{buffer.name}: {buffer.tensor}, {kib(buffer.size_bytes)} at "
+            f"{buffer.offset_bytes:,}, "
             f"steps {buffer.first_step} to {buffer.last_step}",
             label=_fitting(buffer, _WIDTH / steps, height / top),
         )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from htvm.cli import console, options
+from htvm.cli.fidelity import accuracy_lines
 from htvm.cli.status import StatusLine
 
 if TYPE_CHECKING:
     from htvm.deploying import Result
-    from htvm.report.model import Report
 
 
 @click.command("deploy")
@@ -61,14 +61,6 @@ def show_summary(result: Result) -> None:
         console.print_line(line)
     for note in [*result.run.notes, *host_notes(result)]:
         console.print_note(note)
-
-
-def accuracy_lines(report: Report) -> list[str]:
-    """Accuracy of the generated C, when there were labels."""
-    accuracy = report.verification.accuracy
-    if accuracy is None:
-        return []
-    return [f"accuracy {accuracy.top1:.2%}  ({accuracy.correct} of {accuracy.labels} samples)"]
 
 
 def host_notes(result: Result) -> list[str]:

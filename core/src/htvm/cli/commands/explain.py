@@ -54,10 +54,10 @@ def _layers(model: str, values: dict[str, Any]) -> list[Layer]:
     from pathlib import Path
 
     from htvm.pipeline import run
-    from htvm.report import build
+    from htvm.report.layers import layers
 
     request = options.request({"model": Path(model), **values}, verify=None, upto="dispatch")
-    return build.layers(run(request))
+    return layers(run(request))
 
 
 def _only(layers: list[Layer], name: str) -> list[Layer]:

@@ -75,7 +75,7 @@ def _runner_up(ranked: Iterator[tuple[int, str]]) -> str:
     text = "no other tile is legal"
     for cycles, other in ranked:
         if cycles > best:
-            return f"{other}: {cycles} cycles, {100 * (cycles - best) / best:.1f} % more"
+            return f"{other}: {cycles:,} cycles, {100 * (cycles - best) / best:.1f} % more"
         text = "every other legal tile costs the same"
     return text
 

@@ -1,0 +1,128 @@
+"""Compares a network with its source, every tensor they share, on the user's samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from htvm.fidelity.losses import losses
+from htvm.fidelity.meaning import meanings
+from htvm.fidelity.result import Fidelity, TensorError
+from htvm.fidelity.runtimes.find import runtime_for
+from htvm.fidelity.tally import Tally, decibels
+from htvm.fidelity.votes import Votes, names_classes
+from htvm.frontend.source import Source
+from htvm.host.inputs import InputSet
+from htvm.ir.dtype import DType
+from htvm.ir.graph import Graph
+from htvm.ir.tensor import Array
+from htvm.numerics import execute
+
+BATCH_SAMPLES = 16
+_VALUES = frozenset({DType.INT8, DType.UINT8, DType.INT16, DType.FLOAT32})
+"""Types of tensors that sources show; the sums before a requantisation they do not."""
+Progress = Callable[[int, int], None]
+
+
+def compare(
+    graph: Graph,
+    source: Source,
+    given: InputSet,
+    *,
+    same_network: bool,
+    progress: Progress | None = None,
+) -> Fidelity:
+    """A network against its source.
+
+    Args:
+        graph: The integer network, which the generated C was found equal to.
+        source: The file the user gave.
+        given: Samples.
+        same_network: Whether ``graph`` was read from ``source``; otherwise it was quantised from
+            it.
+        progress: Called with the samples compared so far and those there are.
+
+    Raises:
+        RuntimeMissing: The source's runtime is not installed, or does not take the network.
+    """
+    carried = same_network and graph.origin.format == "onnx-integer"
+    tallies = _tallies(graph, source, same=same_network, carried=carried)
+    runtime = runtime_for(source, tallies, carried=carried)
+    votes = Votes(labels=given.labels) if names_classes(graph) else None
+    for number, ours in enumerate(_computed(graph, given)):
+        theirs = runtime.run({name: array[number, None] for name, array in given.source.items()})
+        for name in [name for name in tallies if name in theirs]:
+            if not tallies[name].add(ours[name], theirs[name]):
+                del tallies[name]
+        if votes is not None:
+            votes.add(ours[graph.outputs[0]], theirs[runtime.outputs[0]].array)
+        if progress is not None:
+            progress(number + 1, given.samples)
+    return Fidelity(
+        runtime=runtime.title,
+        source=source.file_name,
+        samples=given.samples,
+        same_network=same_network,
+        agreement=None if votes is None else votes.agreement,
+        tensors=_errors(graph, tallies, given),
+    )
+
+
+def _tallies(graph: Graph, source: Source, *, same: bool, carried: bool) -> dict[str, Tally]:
+    last = source.format == "tflite"
+    return {
+        name: Tally(
+            tensor=graph.tensors[name],
+            meaning=meaning,
+            channels_last=last and name not in graph.outputs,
+            same=same,
+            carried=carried,
+        )
+        for name, meaning in meanings(graph).items()
+        if graph.tensors[name].dtype in _VALUES
+    }
+
+
+def _computed(graph: Graph, given: InputSet) -> Iterator[Mapping[str, Array]]:
+    """Every tensor of the network for one sample after another."""
+    for start in range(0, given.samples, BATCH_SAMPLES):
+        count = min(BATCH_SAMPLES, given.samples - start)
+        found = execute(graph, {n: a[start : start + count] for n, a in given.arrays.items()})
+        for index in range(count):
+            yield {name: _part(array, index, count) for name, array in found.items()}
+
+
+def _part(array: Array, index: int, count: int) -> Array:
+    size = len(array) // count
+    return array[index * size : (index + 1) * size]
+
+
+def _errors(graph: Graph, tallies: Mapping[str, Tally], given: InputSet) -> tuple[TensorError, ...]:
+    measured = {name: tally for name, tally in tallies.items() if tally.elements}
+    ratios = {name: tally.sqnr_db for name, tally in measured.items()}
+    lost = losses(graph, {**_inputs(graph, given), **ratios})
+    return tuple(
+        TensorError(
+            tensor=name,
+            elements=tally.elements,
+            max_lsb=tally.most if tally.tensor.dtype.is_integer else None,
+            mean_lsb=tally.steps / tally.elements if tally.tensor.dtype.is_integer else None,
+            sqnr_db=ratios[name],
+            lost_db=lost[name],
+        )
+        for name, tally in measured.items()
+    )
+
+
+def _inputs(graph: Graph, given: InputSet) -> dict[str, float | None]:
+    """What rounding the samples to the inputs' integers costs."""
+    found = {}
+    for name, real in given.reals.items():
+        stated = graph.tensors[name].quantization
+        if stated is not None and graph.tensors[name].dtype.is_integer:
+            values = given.arrays[name].astype(np.float64)
+            wanted = real.astype(np.float64)
+            error = (values - stated.zero_point) * stated.scale[0] - wanted
+            found[name] = decibels(float(np.sum(wanted**2)), float(np.sum(error**2)))
+    return found
