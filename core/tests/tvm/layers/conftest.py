@@ -195,6 +195,24 @@ _CASES = {
             (_float((0.11,)), 0),
         ],
     ),
+    "float_conv": (
+        {"x": _i8(1, 4, 5, 4)},
+        [
+            (ops.Dequantize(scale=np.array([0.07], np.float32), zero_point=5), "x"),
+            (
+                ops.FloatConv2d(stride=(2, 1), pad=(2, 1, 0, 1), dilation=(1, 2), groups=2),
+                0,
+                _f32(6, 2, 3, 2),
+                _f32(6),
+            ),
+            (ops.SumPool2d(kernel=(2, 2), stride=(1, 1), pad=(0, 0, 1, 1)), 1),
+            (ops.ReduceSum(axes=(1, 3)), 2),
+        ],
+    ),
+    "float_dense": (
+        {"x": _f32(2, 3, 10)},
+        [(ops.FloatDense(), "x", _f32(4, 10), _f32(4)), (ops.FloatDense(), 0, _f32(2, 4))],
+    ),
     "avg_pool": (
         {"x": _i8(1, 3, 6, 7)},
         [(ops.AvgPool2d(kernel=(3, 3), stride=(2, 2), pad=(1, 1, 1, 1), lo=-100, hi=90), "x")],

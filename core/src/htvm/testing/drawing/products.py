@@ -57,8 +57,8 @@ def convolution(sketch: Sketch, inputs: Operands, want: Want) -> str:
     kernel = deck.pick("kernel", KERNELS)
     stride = deck.pick("stride", ((1, 1), (2, 2), (1, 1), (2, 1), (3, 3)))
     dilation = deck.pick("dilation", ((1, 1),) * 5 + ((2, 2),))
-    groups, channels = _groups(sketch, want, kernel)
-    extents, pad = _window(sketch, want.shape[2:], kernel, stride, dilation)
+    groups, channels = grouping(sketch, want, kernel)
+    extents, pad = image_for(sketch, want.shape[2:], kernel, stride, dilation)
     kind, weight_kind = operand_type(sketch), deck.pick("weight type", sketch.contract.weight_types)
     x = inputs.take(0, Want(shape=(1, channels, *extents), dtype=kind), _no_value)
     op = ops.Conv2d(
@@ -78,7 +78,7 @@ def dense(sketch: Sketch, inputs: Operands, want: Want) -> str:
     if want.dtype is not INT32 or not want.shape:
         raise Unsuited
     *lead, outputs = want.shape
-    length = _length(sketch, prod(want.shape))
+    length = row_length(sketch, prod(want.shape))
     kind = operand_type(sketch)
     weight_kind = sketch.deck.pick("weight type", sketch.contract.weight_types)
     x = inputs.take(0, Want(shape=(*lead, length), dtype=kind), _no_value)
@@ -95,7 +95,7 @@ def matmul(sketch: Sketch, inputs: Operands, want: Want) -> str:
     if want.dtype is not INT32 or len(want.shape) < 2:
         raise Unsuited
     *lead, rows, columns = want.shape
-    length = _length(sketch, prod(want.shape))
+    length = row_length(sketch, prod(want.shape))
     kinds = operand_type(sketch), operand_type(sketch)
     shapes = (*lead, rows, length), (*lead, length, columns)
     wants = [Want(shape=shape, dtype=kind) for shape, kind in zip(shapes, kinds, strict=True)]
@@ -138,7 +138,7 @@ def _sum_size(sketch: Sketch, a: str, b: str, terms: int, zeros: list[int]) -> S
     )
 
 
-def _groups(sketch: Sketch, want: Want, kernel: Pair) -> tuple[int, int]:
+def grouping(sketch: Sketch, want: Want, kernel: Pair) -> tuple[int, int]:
     """Groups and input channels."""
     outputs = want.shape[1]
     kind = sketch.deck.pick("grouping", ("one", "one", "depthwise", "one", "two"))
@@ -151,13 +151,14 @@ def _groups(sketch: Sketch, want: Want, kernel: Pair) -> tuple[int, int]:
     return 1, channels
 
 
-def _length(sketch: Sketch, outputs: int) -> int:
+def row_length(sketch: Sketch, outputs: int) -> int:
+    """Products of each output of a dense layer."""
     sizes = (1, 3, 8, 15, 16, 17, 32, 64, 100, 129, 300, 640)
     most = min(MOST_ELEMENTS, MOST_MACS // outputs)
     return sketch.deck.pick("length", tuple(size for size in sizes if size <= most) or (1,))
 
 
-def _window(
+def image_for(
     sketch: Sketch, wanted: tuple[int, ...], kernel: Pair, stride: Pair, dilation: Pair
 ) -> tuple[Pair, Pads]:
     """An image and its padding that give an output of the extents wanted."""

@@ -11,7 +11,7 @@ from htvm.ir.graph import Graph
 from htvm.ir.ops import Op
 from htvm.target.contract import Contract
 from htvm.target.pattern import Template
-from htvm.testing.drawing import elements, pooling, products
+from htvm.testing.drawing import elements, float_products, pooling, products
 from htvm.testing.drawing.deck import Deck
 from htvm.testing.drawing.operands import Operands
 from htvm.testing.drawing.requantise import MODES, requantisation, result_size
@@ -26,6 +26,8 @@ Maker = Callable[[Sketch, Operands, Want], str]
 MAKERS: Mapping[type[Op], Maker] = {
     ops.Conv2d: products.convolution,
     ops.Dense: products.dense,
+    ops.FloatConv2d: float_products.float_convolution,
+    ops.FloatDense: float_products.float_dense,
     ops.MatMul: products.matmul,
     ops.SumPool2d: pooling.sum_pool,
     ops.MaxPool2d: pooling.max_pool,
@@ -46,7 +48,7 @@ MAKERS: Mapping[type[Op], Maker] = {
     ops.Slice: elements.cut,
     ops.Concat: elements.concat,
 }
-_IMAGES = (ops.Conv2d, ops.SumPool2d, ops.MaxPool2d, ops.AvgPool2d)
+_IMAGES = (ops.Conv2d, ops.FloatConv2d, ops.SumPool2d, ops.MaxPool2d, ops.AvgPool2d)
 _SUMS = (ops.Conv2d, ops.Dense, ops.MatMul, ops.SumPool2d, ops.ReduceSum)
 _EIGHT = (DType.INT8, DType.UINT8)
 
@@ -124,7 +126,7 @@ def gives(kind: type[Op], contract: Contract) -> tuple[DType, ...]:
     if issubclass(kind, requant.Requant):
         able = any(MODES[mode] is kind for mode in contract.modes)
         return tuple(t for t in contract.output_types if t is not DType.INT64) if able else ()
-    if kind in {ops.Dequantize, ops.SoftmaxTable}:
+    if kind in {ops.Dequantize, ops.SoftmaxTable, ops.FloatConv2d, ops.FloatDense}:
         return (DType.FLOAT32,) if floats else ()
     if kind is ops.Quantize:
         return _eight(contract) if floats else ()
@@ -149,7 +151,7 @@ def _wanted(sketch: Sketch, template: Template) -> Want:
     deck = sketch.deck
     if any(kind in _IMAGES for kind in kinds):
         shape: tuple[int, ...] = (1, *_image(deck))
-    elif ops.Dense in kinds:
+    elif ops.Dense in kinds or ops.FloatDense in kinds:
         rows = deck.often("vectors", 1, 2, 5)
         shape = (rows, deck.extent("outputs", 65))
     elif ops.MatMul in kinds:

@@ -32,6 +32,8 @@ def sum_pool2d(builder: Builder, node: Node, op: SumPool2d) -> Any:
     zero = op.input_zero_point
     shape = builder.output(node).shape
     image = _image(builder, node, op, zero)
+    if builder.output(node).dtype is DType.FLOAT32:
+        return _windows(image, op, shape, te.sum, lambda value: value)
     sums = _windows(image, op, shape, te.sum, lambda value: unsigned(minus(value, zero)))
     return te.compute(shape, lambda *i: signed(sums[i]), "acc")
 
@@ -61,6 +63,7 @@ def reduce_sum(builder: Builder, node: Node, op: ReduceSum) -> Any:
     """Define :class:`~htvm.ir.ops.ReduceSum`."""
     (source,) = builder.operands(node)
     rank = len(source.shape)
+    is_float = builder.output(node).dtype is DType.FLOAT32
     axes = {axis % rank for axis in op.axes}
     reduced = {
         axis: te.reduce_axis((0, int(source.shape[axis])), f"r{axis}") for axis in sorted(axes)
@@ -69,10 +72,14 @@ def reduce_sum(builder: Builder, node: Node, op: ReduceSum) -> Any:
     def term(index: Sequence[Expr]) -> Expr:
         kept = iter(index if not op.keepdims else _without(index, axes))
         place = tuple(reduced[axis] if axis in axes else next(kept) for axis in range(rank))
+        if is_float:
+            return source[place]
         return unsigned(minus(source[place], op.input_zero_point))
 
     shape = builder.output(node).shape
     sums = te.compute(shape, lambda *i: te.sum(term(i), axis=list(reduced.values())), "sums")
+    if is_float:
+        return sums
     return te.compute(shape, lambda *i: signed(sums[i]), "acc")
 
 

@@ -1,24 +1,47 @@
-"""Convolution, dense and matrix products: sums of products modulo 2**32."""
+"""Convolution, dense and matrix products: sums of products, modulo 2**32 or in float32."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from htvm.ir.graph import Node
-from htvm.ir.ops import Conv2d, Dense, MatMul
+from htvm.ir.ops import Conv2d, Dense, FloatConv2d, FloatDense, MatMul
 from htvm.tvm.definitions.builder import Builder
 from htvm.tvm.definitions.shaping import padded
 from htvm.tvm.definitions.values import Expr, minus, modular, signed, unsigned
 from htvm.tvm.load import te
 
+Multiply = Callable[[Expr, Expr], Expr]
+
 
 def conv2d(builder: Builder, node: Node, op: Conv2d) -> Any:
     """Define :class:`~htvm.ir.ops.Conv2d`."""
-    image, weight, *bias = builder.operands(node)
+    bias = builder.operands(node)[2:]
+    sums = _windows(
+        builder,
+        node,
+        op,
+        op.input_zero_point,
+        lambda x, w: _product(minus(x, op.input_zero_point), minus(w, op.weight_zero_point)),
+    )
+    return _plus_bias(sums, bias, 1)
+
+
+def float_conv2d(builder: Builder, node: Node, op: FloatConv2d) -> Any:
+    """Define :class:`~htvm.ir.ops.FloatConv2d`."""
+    bias = builder.operands(node)[2:]
+    return _plus_float(_windows(builder, node, op, 0, lambda x, w: x * w), bias, 1)
+
+
+def _windows(
+    builder: Builder, node: Node, op: Conv2d | FloatConv2d, nothing: int, multiply: Multiply
+) -> Any:
+    """Sums over windows: channels, rows, columns, in this order."""
+    image, weight = builder.operands(node)[:2]
     filters, depth, height, width = (int(extent) for extent in weight.shape)
     top, left, bottom, right = op.pad
-    source = padded(image, (0, 0, top, left), (0, 0, bottom, right), op.input_zero_point)
+    source = padded(image, (0, 0, top, left), (0, 0, bottom, right), nothing)
     per_group = filters // op.groups
     c, ky, kx = _axes(c=depth, ky=height, kx=width)
 
@@ -26,32 +49,43 @@ def conv2d(builder: Builder, node: Node, op: Conv2d) -> Any:
         row = y * op.stride[0] + ky * op.dilation[0]
         column = x * op.stride[1] + kx * op.dilation[1]
         channel = c if op.groups == 1 else (k // per_group) * depth + c
-        return _product(
-            minus(source[n, channel, row, column], op.input_zero_point),
-            minus(weight[k, c, ky, kx], op.weight_zero_point),
-        )
+        return multiply(source[n, channel, row, column], weight[k, c, ky, kx])
 
     shape = builder.output(node).shape
-    sums = te.compute(
+    return te.compute(
         shape, lambda n, k, y, x: te.sum(product(n, k, y, x), axis=[c, ky, kx]), "sums"
     )
-    return _plus_bias(sums, bias, 1)
 
 
 def dense(builder: Builder, node: Node, op: Dense) -> Any:
     """Define :class:`~htvm.ir.ops.Dense`."""
-    source, weight, *bias = builder.operands(node)
+    bias = builder.operands(node)[2:]
+    sums = _rows(
+        builder,
+        node,
+        lambda x, w: _product(minus(x, op.input_zero_point), minus(w, op.weight_zero_point)),
+    )
+    return _plus_bias(sums, bias, len(sums.shape) - 1)
+
+
+def float_dense(builder: Builder, node: Node, op: FloatDense) -> Any:
+    """Define :class:`~htvm.ir.ops.FloatDense`."""
+    del op
+    bias = builder.operands(node)[2:]
+    sums = _rows(builder, node, lambda x, w: x * w)
+    return _plus_float(sums, bias, len(sums.shape) - 1)
+
+
+def _rows(builder: Builder, node: Node, multiply: Multiply) -> Any:
+    """Sums over rows of weights."""
+    source, weight = builder.operands(node)[:2]
     (c,) = _axes(c=int(weight.shape[1]))
 
     def product(index: Sequence[Expr]) -> Expr:
-        return _product(
-            minus(source[(*index[:-1], c)], op.input_zero_point),
-            minus(weight[index[-1], c], op.weight_zero_point),
-        )
+        return multiply(source[(*index[:-1], c)], weight[index[-1], c])
 
     shape = builder.output(node).shape
-    sums = te.compute(shape, lambda *i: te.sum(product(i), axis=[c]), "sums")
-    return _plus_bias(sums, bias, len(shape) - 1)
+    return te.compute(shape, lambda *i: te.sum(product(i), axis=[c]), "sums")
 
 
 def matmul(builder: Builder, node: Node, op: MatMul) -> Any:
@@ -81,10 +115,17 @@ def _product(a: Expr, b: Expr) -> Expr:
     return unsigned(a * b)
 
 
-def _plus_bias(sums: Any, bias: list[Any], axis: int) -> Any:
+def _plus_bias(sums: Any, bias: Sequence[Any], axis: int) -> Any:
     def total(*index: Expr) -> Expr:
         value = signed(sums[index])
         return modular("add", value, bias[0][index[axis]]) if bias else value
+
+    return te.compute(sums.shape, total, "acc")
+
+
+def _plus_float(sums: Any, bias: Sequence[Any], axis: int) -> Any:
+    def total(*index: Expr) -> Expr:
+        return sums[index] + bias[0][index[axis]] if bias else sums[index]
 
     return te.compute(sums.shape, total, "acc")
 

@@ -15,6 +15,8 @@ from htvm.tvm.definitions.requantise import REQUANTS
 DEFINITIONS: dict[type[ops.Op], Callable[..., Any]] = {
     ops.Conv2d: products.conv2d,
     ops.Dense: products.dense,
+    ops.FloatConv2d: products.float_conv2d,
+    ops.FloatDense: products.float_dense,
     ops.MatMul: products.matmul,
     ops.Elementwise: elementwise.elementwise,
     ops.Clip: elementwise.clip,
