@@ -48,6 +48,9 @@ CODES: Mapping[str, str] = {
     "E153": "The folder holds no images that can be read, or the network takes no single image.",
     "E154": "The calibration data holds the same number everywhere, so it says nothing.",
     "E155": "The network overflows on the calibration data, which is far too large for it.",
+    "E157": "An accuracy budget counts right answers, and the samples have no labels.",
+    "E158": "The labels of an accuracy budget are no classes of the network: a label beyond its "
+    "outputs, or a network with one output.",
     "E160": "An expected failure names no check of the conformance kit, or gives no reason.",
     "E156": "The integer form of ONNX was asked for, but nothing says which engine it is for.",
     "E200": "The network cannot be taken.",

@@ -49,6 +49,21 @@ class VerifyOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccuracyBudget:
+    """What quantising a network may cost; layers that spend too much stay in float32.
+
+    Attributes:
+        max_drop: Accuracy it may lose, in percentage points of labelled samples.
+        min_sqnr_db: Signal to noise the output must keep at least.
+        judged_on: Samples to measure both on; None for the calibration samples.
+    """
+
+    max_drop: float | None = None
+    min_sqnr_db: float | None = None
+    judged_on: InputSpec | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CalibrationOptions:
     """How to bring a network to the target's arithmetic by looking at data.
 
@@ -56,11 +71,13 @@ class CalibrationOptions:
         data: Calibration samples.
         samples: How many to use at most.
         seed: Of everything drawn.
+        budget: What it may cost; None leaves no layer in float32.
     """
 
     data: InputSpec
     samples: int | None = None
     seed: int = 0
+    budget: AccuracyBudget | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -114,6 +114,7 @@ def _quantize(
             format="qdq" if scheme is None else "integer",
             samples=options.samples,
             seed=options.seed,
+            budget=options.budget,
         ),
         SILENT if status is None else Listener(status=status),
     )

@@ -169,6 +169,16 @@ def test_sums_past_what_float32_holds_are_refused() -> None:
     )
 
 
+def test_channels_that_never_change_are_no_obstacle(tmp_path) -> None:
+    net = FloatNet(tmp_path)
+    first = net.conv("x", 3, 8)
+    net.nodes[-1].input[1] = net.const(np.zeros((8, 3, 3, 3)))
+    found = network(net.save(net.conv(net.op("Relu", first), 8, 4)))
+    made = quantise_qdq(found, {"x": samples(8, 0)})
+    wanted = output(found, {"x": samples(8, 1)})
+    assert np.allclose(run_qdq(made, {"x": samples(8, 1)}), wanted, atol=0.1)
+
+
 def test_wide_layers_get_smaller_weights_rather_than_sums_that_round(tmp_path) -> None:
     net = FloatNet(tmp_path, shape=(1, 1500))
     net.random = np.random.default_rng(3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,10 +13,16 @@ import click
 from htvm.errors import UsageError
 
 if TYPE_CHECKING:
-    from htvm.deployment import CalibrationOptions, Request, VerifyOptions
+    from htvm.deployment import AccuracyBudget, CalibrationOptions, Request, VerifyOptions
     from htvm.host.inputs import InputSpec
 
 _EXTENT = re.compile("[1-9][0-9]{0,9}")
+_ONLY_CALIBRATED = (
+    ("--calib", "calib"),
+    ("--max-drop", "max_drop"),
+    ("--min-sqnr", "min_sqnr"),
+    ("--eval", "judged_on"),
+)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -150,6 +157,26 @@ calibration = _apply(
     click.option(
         "--calib-seed", type=int, default=0, show_default=True, help="Of what calibration draws."
     ),
+    click.option(
+        "--max-drop",
+        type=click.FloatRange(0, 100),
+        metavar="POINTS",
+        help="Accuracy quantising may cost, in percentage points. Layers that spend too much stay "
+        "in float32, on the host.",
+    ),
+    click.option(
+        "--min-sqnr",
+        type=click.FloatRange(0, 1000),
+        metavar="DB",
+        help="The same by signal to noise at the output, which takes no labels.",
+    ),
+    click.option(
+        "--eval",
+        "judged_on",
+        metavar="FILE[:KEY]",
+        help="Samples to measure that on, with an array 'labels'; prepared like those of --calib. "
+        "Default: those of --calib.",
+    ),
 )
 
 
@@ -185,16 +212,47 @@ def parse_shapes(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
 
 def calibration_spec(values: dict[str, Any]) -> InputSpec:
     """Where the calibration data asked for by :data:`calibration` is."""
-    from htvm.host.inputs import parse_spec
-
     if not values["calib"]:
         raise UsageError(
             "quantising takes calibration data",
             accepted="--calib FILE[:KEY] with .npz or .npy, or a folder of images",
             hint="--calib data.npz",
         )
+    return _prepared_like_calibration(values["calib"], values)
+
+
+def accuracy_budget(values: dict[str, Any]) -> AccuracyBudget | None:
+    """What the options of :data:`calibration` allow quantising to cost; None without limit.
+
+    Raises:
+        UsageError: E100.
+    """
+    from htvm.deployment import AccuracyBudget
+
+    drop, noise, samples = values["max_drop"], values["min_sqnr"], values["judged_on"]
+    if drop is None and noise is None:
+        if samples:
+            raise UsageError(
+                "--eval is of use only to an accuracy budget",
+                seen=f"--eval {samples}",
+                hint="--max-drop POINTS or --min-sqnr DB",
+            )
+        return None
+    for option, number in (("--max-drop", drop), ("--min-sqnr", noise)):
+        if number is not None and not isfinite(number):
+            raise UsageError(f"{option} takes a number", seen=str(number))
+    return AccuracyBudget(
+        max_drop=drop,
+        min_sqnr_db=noise,
+        judged_on=_prepared_like_calibration(samples, values) if samples else None,
+    )
+
+
+def _prepared_like_calibration(text: str, values: dict[str, Any]) -> InputSpec:
+    from htvm.host.inputs import parse_spec
+
     return parse_spec(
-        values["calib"],
+        text,
         layout=values["calib_layout"],
         scale=values["calib_scale"],
         offset=values["calib_offset"],
@@ -272,11 +330,13 @@ def _calibration_options(values: dict[str, Any]) -> CalibrationOptions | None:
             data=calibration_spec(values),
             samples=values["calib_samples"],
             seed=values["calib_seed"],
+            budget=accuracy_budget(values),
         )
-    if values.get("calib"):
-        raise UsageError(
-            "calibration data is of use only to --numerics calibrated",
-            seen="--calib with --numerics exact",
-            hint="--numerics calibrated --calib ...",
-        )
+    for option, key in _ONLY_CALIBRATED:
+        if values.get(key) not in (None, ""):
+            raise UsageError(
+                f"{option} is of use only to --numerics calibrated",
+                seen=f"{option} with --numerics exact",
+                hint="--numerics calibrated --calib ...",
+            )
     return None

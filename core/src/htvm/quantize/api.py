@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
+from htvm.deployment import AccuracyBudget
 from htvm.errors import UsageError
 from htvm.frontend.source import Source
 from htvm.host.inputs import InputSpec
-from htvm.quantize.asymmetric import from_integers, quantise_qdq, sqnr_db
+from htvm.quantize.asymmetric import exempted_qdq, from_integers, quantise_qdq, run_qdq
+from htvm.quantize.budget import Leaving, Search, Spending, spend
 from htvm.quantize.calibration import Calibration, load_calibration
-from htvm.quantize.integer import ties
-from htvm.quantize.network import FloatNetwork, Hint
+from htvm.quantize.execute import output
+from htvm.quantize.integer import IntegerNetwork, exempted, logits, ties
+from htvm.quantize.judging import judged_samples, trial_samples
+from htvm.quantize.network import FloatNetwork, Floats, Hint
 from htvm.quantize.progress import SILENT, Listener
-from htvm.quantize.quantise import quantise
+from htvm.quantize.quality import Run, Samples, decibels, mean_squared
+from htvm.quantize.quantise import Quantised, quantise
 from htvm.quantize.scheme import Scheme
 from htvm.quantize.source.read import float_network
 
@@ -23,6 +30,9 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 Format = Literal["integer", "qdq"]
+
+BUDGET_PROPERTY = "accuracy_budget"
+"""The file's property that holds what became of an accuracy budget, as JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +45,7 @@ class Options:
         format: The form to write.
         samples: Calibration samples to use at most.
         seed: Of everything drawn.
+        budget: What it may cost; layers that spend too much keep their real numbers.
     """
 
     calibration: InputSpec
@@ -42,6 +53,7 @@ class Options:
     format: Format
     samples: int | None = None
     seed: int = 0
+    budget: AccuracyBudget | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,26 +63,28 @@ class Outcome:
     Attributes:
         model: The ONNX model.
         format: Its form.
-        input_scale: What 1 stands for at the input, by input.
+        input_scale: What 1 stands for at the input, by input; inputs in real numbers are absent.
         input_zero_point: The integer that stands for 0.0 at the input, by input.
-        output_scale: What 1 stands for at the output.
+        output_scale: What 1 stands for at the output; None if that is in real numbers.
         samples: Calibration samples used.
         sqnr_db: Signal to quantisation noise at the output, on calibration data.
         way: How it was made.
         notes: What the user should know.
         hints: What the source's own integers stand for at its inputs, where it was quantised.
+        spending: What became of the accuracy budget; None if there was none.
     """
 
     model: ModelProto
     format: Format
     input_scale: Mapping[str, float]
     input_zero_point: Mapping[str, int]
-    output_scale: float
+    output_scale: float | None
     samples: int
     sqnr_db: float
     way: str
     notes: tuple[str, ...]
     hints: Mapping[str, Hint] = field(default_factory=dict)
+    spending: Spending | None = None
 
     @property
     def data(self) -> bytes:
@@ -103,7 +117,9 @@ def quantize_source(source: Source, options: Options, listener: Listener = SILEN
     }
     if network.notes:
         properties["notes"] = "; ".join(network.notes)
-    job = _Job(network=network, data=data, options=options, properties=properties)
+    budget = options.budget
+    judged = None if budget is None else judged_samples(budget, network, options.calibration)
+    job = _Job(network=network, data=data, options=options, properties=properties, judged=judged)
     if options.scheme is None:
         made = _common(job, listener)
     else:
@@ -118,6 +134,27 @@ class _Job:
     data: Calibration
     options: Options
     properties: Mapping[str, str]
+    judged: Samples | None
+
+    def spent(self, apart: Leaving, together: Leaving, listener: Listener) -> Spending | None:
+        """What becomes of the budget, if there is one."""
+        if self.options.budget is None or self.judged is None:
+            return None
+        search = Search(
+            network=self.network,
+            apart=apart,
+            together=together,
+            judged=self.judged,
+            trials=trial_samples(self.network, self.data),
+        )
+        return spend(self.options.budget, search, listener)
+
+    def described(self, spending: Spending | None, **more: str) -> dict[str, str]:
+        """Properties of the file."""
+        found = {**self.properties, **more}
+        if spending is not None:
+            found[BUDGET_PROPERTY] = json.dumps(spending.document(), separators=(",", ":"))
+        return found
 
 
 def _limited(job: _Job, scheme: Scheme, listener: Listener) -> Outcome:
@@ -125,31 +162,59 @@ def _limited(job: _Job, scheme: Scheme, listener: Listener) -> Outcome:
     from htvm.quantize.write.integer import integer_model
     from htvm.quantize.write.qdq import qdq_model
 
-    seed, form = job.options.seed, job.options.format
+    seed, form, arrays = job.options.seed, job.options.format, job.data.arrays
     made = quantise(job.network, job.data, scheme, seed=seed, listener=listener)
-    properties = {**job.properties, "quantized_for": scheme.engine}
+    spending = _spent_on(made, job, listener)
+    mixed = made.leaving(spending.real if spending else frozenset())
+    properties = job.described(spending, quantized_for=scheme.engine)
     notes: tuple[str, ...] = ()
     if form == "integer":
-        model = integer_model(made.integers, properties)
+        model = integer_model(mixed, properties)
     else:
-        model = qdq_model(from_integers(made.integers), properties)
-        elements, changed = ties(made.integers, job.data.arrays)
-        notes = (
-            f"QDQ rounds halves to even, {scheme.engine} rounds them up: {changed / elements:.2%} "
-            "of the elements computed on the calibration data differ by 1; the integer form is "
-            "exact",
-        )
+        model = qdq_model(from_integers(mixed), properties)
+        notes = _about_ties(mixed, arrays, scheme)
+    whole = [name for name in job.network.inputs if name not in mixed.real_tensors]
     return Outcome(
         model=model,
         format=form,
-        input_scale={name: made.integers.scales[name] for name in job.network.inputs},
-        input_zero_point={name: made.integers.zeros.get(name, 0) for name in job.network.inputs},
-        output_scale=made.integers.output_scale,
+        input_scale={name: mixed.scales[name] for name in whole},
+        input_zero_point={name: mixed.zeros.get(name, 0) for name in whole},
+        output_scale=None if job.network.output in mixed.real_tensors else mixed.output_scale,
         samples=job.data.samples,
-        sqnr_db=made.sqnr_db,
+        sqnr_db=_sqnr_db(job, partial(logits, mixed)),
         way=made.way,
         notes=notes,
+        spending=spending,
     )
+
+
+def _spent_on(made: Quantised, job: _Job, listener: Listener) -> Spending | None:
+    if job.judged is None:
+        return None
+    apart = made.unfitted()
+    return job.spent(
+        lambda real: partial(logits, exempted(apart, made.network, real)),
+        lambda real: partial(logits, made.leaving(real)),
+        listener,
+    )
+
+
+def _about_ties(
+    mixed: IntegerNetwork, arrays: Mapping[str, Floats], scheme: Scheme
+) -> tuple[str, ...]:
+    elements, changed = ties(mixed, arrays)
+    if not elements:
+        return ()
+    return (
+        f"QDQ rounds halves to even, {scheme.engine} rounds them up: {changed / elements:.2%} "
+        "of the elements computed on the calibration data differ by 1; the integer form is "
+        "exact",
+    )
+
+
+def _sqnr_db(job: _Job, run: Run) -> float:
+    wanted = output(job.network, job.data.arrays)
+    return decibels(wanted, mean_squared(run(job.data.arrays), wanted))
 
 
 def _common(job: _Job, listener: Listener) -> Outcome:
@@ -166,16 +231,25 @@ def _common(job: _Job, listener: Listener) -> Outcome:
         )
     network, arrays = job.network, job.data.arrays
     made = quantise_qdq(network, arrays, seed=job.options.seed, listener=listener)
+
+    def leaving(real: frozenset[str]) -> Run:
+        return partial(run_qdq, exempted_qdq(made, network, real))
+
+    spending = job.spent(leaving, leaving, listener)
+    mixed = exempted_qdq(made, network, spending.real if spending else frozenset())
+    whole = [name for name in network.inputs if name not in mixed.real_tensors]
+    last = None if network.output in mixed.real_tensors else mixed.grids[network.output]
     return Outcome(
-        model=qdq_model(made, job.properties),
+        model=qdq_model(mixed, job.described(spending)),
         format="qdq",
-        input_scale={name: made.grids[name].scale for name in network.inputs},
-        input_zero_point={name: made.grids[name].zero_point for name in network.inputs},
-        output_scale=made.grids[network.output].scale,
+        input_scale={name: mixed.grids[name].scale for name in whole},
+        input_zero_point={name: mixed.grids[name].zero_point for name in whole},
+        output_scale=None if last is None else last.scale,
         samples=job.data.samples,
-        sqnr_db=sqnr_db(network, made, arrays),
+        sqnr_db=_sqnr_db(job, partial(run_qdq, mixed)),
         way="scales by channel, weights rounded by their outputs",
         notes=(),
+        spending=spending,
     )
 
 

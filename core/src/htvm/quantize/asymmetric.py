@@ -16,7 +16,7 @@ from htvm.quantize.moments import Moments, grouped, moments
 from htvm.quantize.network import FloatNetwork, Floats, Linear
 from htvm.quantize.offset import zero_points
 from htvm.quantize.progress import SILENT, Listener
-from htvm.quantize.real import real_layers, real_tensors
+from htvm.quantize.real import real_tensors
 from htvm.quantize.rounding import Doubles, Range, compensated
 from htvm.quantize.statistics import Statistics, gather
 from htvm.quantize.threads import one_thread
@@ -25,6 +25,7 @@ _WEIGHTS = Range(lo=-127, hi=127)
 _SHRINK = tuple(0.5 + 0.02 * step for step in range(26))
 """Parts of the whole range that are tried; what lies beyond saturates."""
 _LEAST = 1e-9
+_BIAS_LIMIT = 2.0**30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ def quantise_qdq(
         if isinstance(layer.op, Linear):
             source = layer.inputs[0]
             found = moments(layer.op, seen[source], wanted[source])
-            step = _weight_scales(layer.op)
+            step = _weight_scales(layer.op, grids[source].scale)
             integers = _integers(layer.op, found, step, grids[source].scale)
             scales[layer.name], biases[layer.name] = step, step * grids[source].scale
             layers.append(replace(layer, op=integers))
@@ -111,15 +112,14 @@ def quantise_qdq(
     )
 
 
-def exempted_qdq(quantised: QdqNetwork, source: FloatNetwork, exempt: frozenset[str]) -> QdqNetwork:
+def exempted_qdq(quantised: QdqNetwork, source: FloatNetwork, real: frozenset[str]) -> QdqNetwork:
     """A quantised network some of whose layers keep the source's real numbers.
 
     Args:
         quantised: The network with every layer quantised.
         source: The network it was made from, layer by layer.
-        exempt: Names of the layers to leave in real numbers.
+        real: Names of the layers to leave in real numbers, and those that follow.
     """
-    real = real_layers(source, exempt)
     given = {layer.name: layer.op for layer in source.layers if layer.name in real}
     return replace(quantised, network=quantised.network.with_ops(given), real=real)
 
@@ -207,10 +207,12 @@ def _best_grid(samples: Floats, lo: float, hi: float) -> Grid:
     return best[1]
 
 
-def _weight_scales(op: Linear) -> Doubles:
+def _weight_scales(op: Linear, scale_in: float) -> Doubles:
+    """One for each channel, great enough that the bias fits, even where all weights are zero."""
     greatest = np.abs(op.weights.reshape(len(op.weights), -1)).max(axis=1).astype(np.float64)
     floor = max(float(greatest.max()) * 1e-6, _LEAST)
-    return np.asarray(np.maximum(greatest, floor) / _WEIGHTS.hi)
+    for_bias = np.abs(op.bias.astype(np.float64)) / (scale_in * _BIAS_LIMIT / 2)
+    return np.asarray(np.maximum(np.maximum(greatest, floor) / _WEIGHTS.hi, for_bias))
 
 
 def _integers(op: Linear, found: Moments, step: Doubles, scale_in: float) -> Linear:
@@ -221,9 +223,9 @@ def _integers(op: Linear, found: Moments, step: Doubles, scale_in: float) -> Lin
         weights * rows, found.mean[:, :, None]
     )
     bias = np.rint((op.bias + gap.reshape(-1)) / (step * scale_in))
-    limit = 2.0**30
+    kept = np.clip(bias, -_BIAS_LIMIT, _BIAS_LIMIT).astype(np.float32)
     shaped = weights.reshape(op.weights.shape).astype(np.float32)
-    return replace(op, weights=shaped, bias=np.clip(bias, -limit, limit).astype(np.float32))
+    return replace(op, weights=shaped, bias=kept)
 
 
 def _real(op: Linear, step: Doubles, unit: Doubles) -> Linear:

@@ -11,10 +11,11 @@ import numpy as np
 from htvm.errors import UnsupportedModelError
 from htvm.ir.graph import Node
 from htvm.quantize.execute import apply
-from htvm.quantize.integer import IntegerNetwork, Step, run_layer, to_integers
+from htvm.quantize.integer import IntegerNetwork, Step, operands, read_inputs, run_layer
 from htvm.quantize.moments import Moments, grouped, moments
 from htvm.quantize.network import Add, AvgPool, FloatNetwork, Floats, Linear, Sum
 from htvm.quantize.progress import SILENT, Listener
+from htvm.quantize.real import real_tensors
 from htvm.quantize.rounding import Doubles, Range, compensated, nearest
 from htvm.quantize.scales import Choice
 from htvm.quantize.scheme import EXACT_IN_FLOAT, Scheme
@@ -51,6 +52,8 @@ def calibrate(
     data: Mapping[str, Floats],
     plan: Plan,
     listener: Listener = SILENT,
+    *,
+    real: frozenset[str] = frozenset(),
 ) -> IntegerNetwork:
     """The integer network for given scales.
 
@@ -59,42 +62,50 @@ def calibrate(
         data: Calibration inputs in real numbers.
         plan: Scales, arithmetic and method.
         listener: Told which layer is next.
+        real: Names of layers that keep their real numbers; the others are rounded in view of the
+            inputs that gives them.
 
     Raises:
         UnsupportedModelError: a layer's sums cannot be kept below 2**24 (E231).
     """
-    scales, bounds = plan.choice.scales, plan.scheme.bounds
+    frame = _frame(network, plan, real)
     wanted = dict(data)
-    zeros = plan.choice.zeros
-    seen = {
-        name: to_integers(x, scales[name], *(end - zeros.get(name, 0) for end in bounds))
-        for name, x in data.items()
-    }
+    seen = read_inputs(frame, data)
     last = {name: layer.name for layer in network.layers for name in layer.inputs}
     layers: list[Node] = []
     steps: dict[str, Step] = {}
     for layer in listener.over(network.layers):
+        given = operands(frame, layer, seen)
         made = layer
-        if isinstance(layer.op, Linear):
-            source = layer.inputs[0]
-            found = moments(layer.op, seen[source], wanted[source])
-            made, steps[layer.name] = _quantised(layer, found, plan)
-        elif isinstance(layer.op, Sum):
-            steps[layer.name] = _step(layer, plan, plan.choice.shifts[layer.name])
+        if layer.name in frame.real:
+            seen[layer.output] = apply(layer, *given)
+        else:
+            if isinstance(layer.op, Linear):
+                found = moments(layer.op, given[0], wanted[layer.inputs[0]])
+                made, steps[layer.name] = _quantised(layer, found, plan)
+            elif isinstance(layer.op, Sum):
+                steps[layer.name] = _step(layer, plan, plan.choice.shifts[layer.name])
+            scale = frame.scales[layer.output]
+            seen[layer.output] = run_layer(made, steps.get(layer.name), scale, *given)
         wanted[layer.output] = apply(layer, *(wanted[name] for name in layer.inputs))
-        operands = [seen[name] for name in layer.inputs]
-        seen[layer.output] = run_layer(made, steps.get(layer.name), scales[layer.output], *operands)
         layers.append(made)
         for name in layer.inputs:
             if last[name] == layer.name:
                 wanted.pop(name, None)
                 seen.pop(name, None)
+    return replace(frame, network=replace(network, layers=tuple(layers)), steps=steps)
+
+
+def _frame(network: FloatNetwork, plan: Plan, real: frozenset[str]) -> IntegerNetwork:
+    """The network that is to be, before any layer is quantised."""
+    held = real_tensors(network, real)
     return IntegerNetwork(
-        network=replace(network, layers=tuple(layers)),
-        steps=steps,
-        scales=scales,
-        zeros=zeros,
-        bounds=bounds,
+        network=network,
+        steps={},
+        scales=plan.choice.scales,
+        zeros={name: zero for name, zero in plan.choice.zeros.items() if name not in held},
+        bounds=plan.scheme.bounds,
+        real=real,
     )
 
 

@@ -14,7 +14,7 @@ from htvm.ir.ops import Clip
 from htvm.quantize import kernels
 from htvm.quantize.execute import apply
 from htvm.quantize.network import Add, AvgPool, Conv, Dense, FloatNetwork, Floats, Linear, Sum
-from htvm.quantize.real import real_layers, real_tensors
+from htvm.quantize.real import real_tensors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,16 +79,15 @@ class IntegerNetwork:
 
 
 def exempted(
-    quantised: IntegerNetwork, source: FloatNetwork, exempt: frozenset[str]
+    quantised: IntegerNetwork, source: FloatNetwork, real: frozenset[str]
 ) -> IntegerNetwork:
     """A quantised network some of whose layers keep the source's real numbers.
 
     Args:
         quantised: The network with every layer quantised.
         source: The network it was made from, layer by layer.
-        exempt: Names of the layers to leave in real numbers.
+        real: Names of the layers to leave in real numbers, and those that follow.
     """
-    real = real_layers(source, exempt)
     given = {layer.name: layer.op for layer in source.layers if layer.name in real}
     held = real_tensors(source, real)
     return replace(
@@ -113,7 +112,8 @@ def read_inputs(quantised: IntegerNetwork, x: Mapping[str, Floats]) -> dict[str,
             found[name] = value
             continue
         zero = quantised.zeros.get(name, 0)
-        found[name] = to_integers(value, quantised.scales[name], -128 - zero, 127 - zero)
+        ends = (end - zero for end in quantised.bounds)
+        found[name] = to_integers(value, quantised.scales[name], *ends)
     return found
 
 

@@ -11,6 +11,9 @@ from htvm.quantize.kernels import columns
 from htvm.quantize.network import Conv, Dense, Floats, Linear
 from htvm.quantize.rounding import Doubles
 
+_CANCELLED = 1e-12
+"""Relative to what it is a difference of, more than a covariance is off by."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Moments:
@@ -47,9 +50,12 @@ def moments(op: Linear, seen: Floats, wanted: Floats | None = None) -> Moments:
     if wanted is None:
         sums[1], products[1] = sums[0], products[0]
     mean, reference = sums / count
+    second = products[0] / count
+    # What differences of equal numbers leave must not make the matrix negative.
+    left = np.trace(second, axis1=1, axis2=2)[:, None, None] * np.eye(inner) * _CANCELLED
     return Moments(
         mean=mean,
-        covariance=products[0] / count - mean[:, :, None] * mean[:, None, :],
+        covariance=second - mean[:, :, None] * mean[:, None, :] + left,
         reference_mean=reference,
         cross=products[1] / count - reference[:, :, None] * mean[:, None, :],
     )

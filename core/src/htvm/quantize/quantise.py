@@ -38,14 +38,36 @@ class Quantised:
         integers: The integer network.
         network: The float network it was made from, layer by layer; it computes what the one
             given does.
+        data: The samples it was made with.
+        plan: What was decided before weights were rounded.
         way: How it was made.
         sqnr_db: Power of the float network's output over that of the error, on calibration data.
     """
 
     integers: IntegerNetwork
     network: FloatNetwork
+    data: Mapping[str, Floats]
+    plan: Plan
     way: str
     sqnr_db: float
+
+    def leaving(self, real: frozenset[str]) -> IntegerNetwork:
+        """The same with some layers in real numbers, the others rounded in view of that.
+
+        Args:
+            real: Names of the layers.
+        """
+        if not real:
+            return self.integers
+        return calibrate(self.network, self.data, self.plan, real=real)
+
+    def unfitted(self) -> IntegerNetwork:
+        """The same with no layer fitted to what the quantised ones before it give.
+
+        So each layer's error is its own.
+        """
+        plan = replace(self.plan, method=replace(self.plan.method, refit=False))
+        return calibrate(self.network, self.data, plan)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,7 +115,7 @@ def quantise(
         start = _started(network, tried, strength, scheme, seed, listener)
         for method in _METHODS:
             way = f"way {next(count)} of {len(strengths) * len(_METHODS)}"
-            made = _made(start, scheme, method, listener.at(way))
+            made, _ = _made(start, scheme, method, listener.at(way))
             loss = _loss(logits(made, judged), wanted)
             listener.line(f"{start.label}, {_named(method)}: {_decibels(wanted, loss):.1f} dB")
             if best is None or loss < best[0]:
@@ -101,11 +123,14 @@ def quantise(
     assert best is not None
     _, strength, method = best
     start = _started(network, calibration.arrays, strength, scheme, seed, listener)
-    integers = _made(start, scheme, method, listener.at("the best way, with all samples"))
+    told = listener.at("the best way, with all samples")
+    integers, plan = _made(start, scheme, method, told)
     loss = _loss(logits(integers, calibration.arrays), start.statistics.output)
     return Quantised(
         integers=integers,
         network=start.network,
+        data=start.data,
+        plan=plan,
         way=f"{start.label}, {_named(method)}",
         sqnr_db=_decibels(start.statistics.output, loss),
     )
@@ -147,14 +172,17 @@ def _started(
     return _Start(label=label, network=network, data=data, statistics=statistics, choice=choice)
 
 
-def _made(start: _Start, scheme: Scheme, method: Method, listener: Listener) -> IntegerNetwork:
+def _made(
+    start: _Start, scheme: Scheme, method: Method, listener: Listener
+) -> tuple[IntegerNetwork, Plan]:
     plan = Plan(choice=start.choice, scheme=scheme, method=method)
     made = calibrate(start.network, start.data, plan, listener)
     if fits(made):
-        return made
+        return made, plan
     # Without a zero point the biases are as small as they can be.
     choice = choose_scales(start.network, start.statistics, scheme, shift=False)
-    return calibrate(start.network, start.data, replace(plan, choice=choice), listener)
+    plan = replace(plan, choice=choice)
+    return calibrate(start.network, start.data, plan, listener), plan
 
 
 def _loss(given: Floats, wanted: Floats) -> float:

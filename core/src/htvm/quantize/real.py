@@ -1,12 +1,13 @@
 """Layers that keep the source's real numbers, and what follows from that for their neighbours.
 
-A layer left in real numbers reads and gives real numbers. So do the ops without weights whose
-operands are all real, and a run of such layers needs no way there and back in between.
+A layer left in real numbers reads and gives real numbers. Ops without weights join it: those whose
+operands are all real, so that a run of real layers needs no way there and back in between, and sums
+that only real layers read, whose own rounding would serve nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from htvm.ir.graph import Node
 from htvm.quantize.network import FloatNetwork, Linear, Sum
@@ -17,18 +18,22 @@ def sums(network: FloatNetwork) -> tuple[str, ...]:
     return tuple(layer.name for layer in network.layers if isinstance(layer.op, Sum))
 
 
-def real_layers(network: FloatNetwork, exempt: frozenset[str]) -> frozenset[str]:
+def real_layers(
+    network: FloatNetwork, exempt: frozenset[str], quantised: frozenset[str] = frozenset()
+) -> frozenset[str]:
     """The exempt layers and those that compute with real numbers because of them.
 
     Args:
         network: The network.
         exempt: Names of layers that must keep their real numbers.
+        quantised: Names of layers that must not follow.
     """
-    held = {name for name in network.inputs if _read_only_by(network, name, exempt)}
+    chosen = _with_feeding(network, exempt, quantised)
+    held = {name for name in network.inputs if _read_only_by(network, name, chosen)}
     found = set()
     for layer in network.layers:
-        follows = not isinstance(layer.op, Linear) and held.issuperset(layer.inputs)
-        if layer.name in exempt or follows:
+        may_follow = not isinstance(layer.op, Linear) and layer.name not in quantised
+        if layer.name in chosen or (may_follow and held.issuperset(layer.inputs)):
             found.add(layer.name)
             held.add(layer.output)
     return frozenset(found)
@@ -40,8 +45,23 @@ def real_tensors(network: FloatNetwork, real: frozenset[str]) -> frozenset[str]:
     return frozenset(inputs | {layer.output for layer in network.layers if layer.name in real})
 
 
-def _read_only_by(network: FloatNetwork, name: str, layers: frozenset[str]) -> bool:
-    return all(layer.name in layers for layer in _readers(network, name))
+def _with_feeding(
+    network: FloatNetwork, exempt: frozenset[str], quantised: frozenset[str]
+) -> frozenset[str]:
+    """The layers and the sums without weights that only they read."""
+    chosen = set(exempt)
+    for layer in reversed(network.layers):
+        may_follow = isinstance(layer.op, Sum) and not isinstance(layer.op, Linear)
+        if layer.name in quantised or layer.output == network.output or not may_follow:
+            continue
+        if _read_only_by(network, layer.output, chosen):
+            chosen.add(layer.name)
+    return frozenset(chosen)
+
+
+def _read_only_by(network: FloatNetwork, name: str, layers: Collection[str]) -> bool:
+    readers = tuple(_readers(network, name))
+    return bool(readers) and all(layer.name in layers for layer in readers)
 
 
 def _readers(network: FloatNetwork, name: str) -> Iterator[Node]:

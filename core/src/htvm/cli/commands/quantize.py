@@ -65,6 +65,7 @@ def _options(values: dict[str, Any]) -> Options:
         format=values["form"] or ("qdq" if scheme is None else "integer"),
         samples=values["calib_samples"],
         seed=values["calib_seed"],
+        budget=options.accuracy_budget(values),
     )
 
 
@@ -78,6 +79,7 @@ def _document(outcome: Outcome, output: Path) -> dict[str, object]:
         "calibration_samples": outcome.samples,
         "sqnr_db": outcome.sqnr_db,
         "method": outcome.way,
+        "accuracy_budget": outcome.spending.document() if outcome.spending else None,
         "notes": list(outcome.notes),
     }
 
@@ -87,6 +89,8 @@ def _show(outcome: Outcome, output: Path) -> None:
     for name, scale in outcome.input_scale.items():
         zero = outcome.input_zero_point[name]
         console.print_line(f"input {name}: real = {scale:.9g} * (integer - {zero})")
-    console.print_line(f"output: scale {outcome.output_scale:.9g}    {output}")
+    unit = outcome.output_scale
+    meaning = "real numbers" if unit is None else f"scale {unit:.9g}"
+    console.print_line(f"output: {meaning}    {output}")
     for note in outcome.notes:
         console.print_note(note)
