@@ -7,6 +7,7 @@ from pathlib import Path
 
 from htvm import errors
 from htvm.codes import CODES
+from htvm.remedies import REMEDIES
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = {
@@ -23,7 +24,7 @@ def _raised() -> set[str]:
     """Codes that appear as string literals in the sources of all distributions."""
     found = set()
     for path in ROOT.glob("**/src/**/*.py"):
-        if path.name != "codes.py":
+        if path.name not in {"codes.py", "remedies.py"}:
             found |= set(re.findall(r'["\'](E\d{3})["\']', path.read_text(encoding="utf-8")))
     return found - {NOBODYS} - DEFAULTS
 
@@ -40,3 +41,9 @@ def test_meanings_are_sentences() -> None:
     for code, meaning in CODES.items():
         assert meaning.startswith("--") or meaning[0].isupper(), code
         assert meaning.endswith("."), code
+
+
+def test_every_code_has_a_remedy() -> None:
+    assert set(REMEDIES) == set(CODES)
+    for code, remedy in REMEDIES.items():
+        assert remedy.endswith("."), code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from htvm.codes import CODES
+from htvm.remedies import REMEDIES
 from reference.markdown import page
 
 _FAMILIES = {
@@ -30,4 +31,5 @@ def errors_page() -> str:
         for code, text in CODES.items():
             if code[1] == digit:
                 lines += [f"(htvm-{code.lower()})=", f"### HTVM-{code}", "", text, ""]
+                lines += [f"What to do: {REMEDIES[code]}", ""]
     return page(lines)

@@ -18,7 +18,7 @@ def source(found: Source) -> str:
 
 def quantised(outcome: Outcome) -> str:
     """How the network was quantised and what it costs."""
-    return f"{outcome.way} · {outcome.samples} samples · SQNR {outcome.sqnr_db:.1f} dB"
+    return f"{outcome.way} · {_count(outcome.samples, 'sample')} · SQNR {outcome.sqnr_db:.1f} dB"
 
 
 def graph(done: Deployment) -> str:
@@ -26,14 +26,14 @@ def graph(done: Deployment) -> str:
     network = done.graph
     macs = sum(node_macs(network, node) for node in network.nodes)
     weights = sum(tensor.size_bytes for tensor in network.tensors.values() if tensor.is_constant)
-    parts = (network.origin.format, f"{len(network.nodes)} nodes", f"{_many(macs)} MAC")
+    parts = (network.origin.format, _count(len(network.nodes), "node"), f"{_many(macs)} MAC")
     return " · ".join((*parts, f"{_size(weights)} weights"))
 
 
 def rewritten(done: Deployment) -> str:
     """Whether the user's numbers were changed, and how many layers compute them otherwise."""
     count = done.rewritten.changes if done.rewritten else 0
-    other = f" · {count} layers in an engine's arithmetic" if count else ""
+    other = f" · {_count(count, 'layer')} in an engine's arithmetic" if count else ""
     if done.request.calibration is not None:
         return f"calibrated: the network's numbers were changed{other}"
     return f"exact: no number of the network changes{other}"
@@ -53,9 +53,11 @@ def dispatch(done: Deployment) -> str:
     if done.dispatch is None:
         return ""
     engines = Counter(step.engine for step in done.dispatch.layers)
-    parts = [f"{count} layers on {engine}" for engine, count in engines.most_common()]
+    parts = [f"{_count(count, 'layer')} on {engine}" for engine, count in engines.most_common()]
     copies = sum(isinstance(step, ConvertStep) for step in done.dispatch.steps)
-    return " · ".join([*parts, f"{copies} conversions", f"{_many(done.dispatch.cycles)} cycles"])
+    return " · ".join(
+        [*parts, _count(copies, "conversion"), f"{_many(done.dispatch.cycles)} cycles"]
+    )
 
 
 def schedule(done: Deployment) -> str:
@@ -65,7 +67,7 @@ def schedule(done: Deployment) -> str:
     kernels = done.schedule.kernels
     tiles = sum(len(kernel.program.tiles) for kernel in kernels if kernel.program)
     packed = sum(kernel.constant_bytes for kernel in kernels)
-    return f"{tiles} tiles checked · {_size(packed)} packed constants"
+    return f"{_count(tiles, 'tile')} checked · {_size(packed)} packed constants"
 
 
 def memory(done: Deployment) -> str:
@@ -81,7 +83,7 @@ def memory(done: Deployment) -> str:
 
 def project(done: Deployment) -> str:
     """Number of files."""
-    return f"{len(done.project.files)} files" if done.project else ""
+    return _count(len(done.project.files), "file") if done.project else ""
 
 
 def verification(done: Deployment) -> str:
@@ -92,7 +94,9 @@ def verification(done: Deployment) -> str:
     count = sum(result.samples.values())
     if result.first_divergence is not None:
         return f"{result.mismatches} of {result.elements} elements differ"
-    return f"all {len(result.layers)} layers bit-exact on the host, {count} samples, twice each"
+    layers = len(result.layers)
+    proved = f"all {layers} layers" if layers > 1 else "the layer"
+    return f"{proved} bit-exact on the host, {_count(count, 'sample')}, twice each"
 
 
 def fidelity(done: Deployment) -> str:
@@ -103,6 +107,10 @@ def fidelity(done: Deployment) -> str:
     equal = sum(1 for error in found.tensors if error.sqnr_db is None)
     told = f"{equal} of {len(found.tensors)} tensors equal in every element"
     return f"{found.source} in {found.runtime} · {told}"
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _size(count: int) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from textwrap import fill
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from htvm.errors import HtvmError
+
+_FILE_COLUMNS = 160
+_READABLE_COLUMNS = 100
 
 
 class OutputClosed(Exception):
@@ -34,8 +39,9 @@ def people() -> Console:
 
 
 def output() -> Console:
-    """The console for what a command was asked to show: stdout."""
-    return _Screen(highlight=False, soft_wrap=True)
+    """The console for what a command was asked to show: stdout, wide where it goes to a file."""
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return _Screen(highlight=False, soft_wrap=True, width=None if known else _FILE_COLUMNS)
 
 
 def print_json(document: Mapping[str, object]) -> None:
@@ -109,6 +115,19 @@ def table(columns: Iterable[tuple[str, bool]], rows: Iterable[Iterable[str]]) ->
     for row in rows:
         made.add_row(*(Text(printable(cell)) for cell in row))
     return made
+
+
+def wrapped(text: str, screen: Console, indent: str = "") -> str:
+    """The text in lines that fit the screen, none longer than reads well."""
+    width = min(screen.width, _READABLE_COLUMNS)
+    return fill(
+        printable(text),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def printable(text: str) -> str:

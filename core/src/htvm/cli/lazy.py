@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from htvm.errors import UsageError
+from htvm.suggest import did_you_mean
+
 
 class LazyGroup(click.Group):
     """Loads a command's module only when the command is asked for.
@@ -33,3 +36,22 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = import_module(self._modules[cmd_name]).command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command the arguments begin with.
+
+        Raises:
+            UsageError: E100 there is no such command.
+        """
+        name = args[0]
+        if name not in self._modules and not name.startswith("-"):
+            meant = did_you_mean(name, self._modules)
+            raise UsageError(
+                f"no such command: {name}",
+                seen=name,
+                accepted=", ".join(self.list_commands(ctx)),
+                hint=f"{meant} {ctx.command_path} --help".strip(),
+            )
+        return super().resolve_command(ctx, args)

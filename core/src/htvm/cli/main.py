@@ -14,6 +14,7 @@ import click
 from htvm.cli import console
 from htvm.cli.lazy import LazyGroup
 from htvm.errors import HtvmError, InternalError, UsageError
+from htvm.suggest import did_you_mean
 
 _COMMANDS = {
     name: f"htvm.cli.commands.{name.replace('-', '_')}"
@@ -74,7 +75,7 @@ def _answer(arguments: list[str], as_json: bool) -> int:
         number = _signal_behind(stop)
         return _fail(HtvmError("interrupted", code="E002"), as_json, 128 + number)
     except click.ClickException as problem:
-        wrong = UsageError(problem.format_message(), hint=_help_hint(problem))
+        wrong = UsageError(_message(problem), hint=_help_hint(problem))
         return _fail(wrong, as_json, wrong.exit_code)
     except HtvmError as error:
         return _fail(error, as_json, error.exit_code)
@@ -101,9 +102,19 @@ def _discard_output() -> None:
         os.dup2(nowhere, stream.fileno())
 
 
+def _message(problem: click.ClickException) -> str:
+    """What is wrong; the hint says what may have been meant."""
+    return problem.message if isinstance(problem, click.NoSuchOption) else problem.format_message()
+
+
 def _help_hint(problem: click.ClickException) -> str:
     context = getattr(problem, "ctx", None)
-    return f"{context.command_path if context else 'htvm'} --help"
+    page = f"{context.command_path if context else 'htvm'} --help"
+    if context is None or not isinstance(problem, click.NoSuchOption):
+        return page
+    options = (name for option in context.command.params for name in option.opts)
+    meant = did_you_mean(problem.option_name, (name for name in options if name[0] == "-"))
+    return f"{meant} {page}".strip()
 
 
 def _fail(error: HtvmError, as_json: bool, exit_code: int) -> int:

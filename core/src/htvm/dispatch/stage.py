@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 
 from htvm.dispatch.alternatives import refusals
@@ -17,6 +16,7 @@ from htvm.errors import UnsupportedModelError, UsageError
 from htvm.ir.graph import Graph, Node
 from htvm.partition.matches import Matches
 from htvm.plugins.session import Session
+from htvm.suggest import choices, did_you_mean
 
 HOST = "cpu"
 
@@ -108,9 +108,8 @@ def _pinned_node(matches: Matches, name: str) -> str:
 
 
 def _unknown(code: str, message: str, seen: str, known: tuple[str, ...]) -> UsageError:
-    close = difflib.get_close_matches(seen, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else "`htvm explain` lists layers and engines"
-    return UsageError(message, code=code, seen=seen, accepted=", ".join(known), hint=hint)
+    hint = did_you_mean(seen, known) or "`htvm explain` lists layers and engines"
+    return UsageError(message, code=code, seen=seen, accepted=choices(seen, known), hint=hint)
 
 
 def _uncovered(

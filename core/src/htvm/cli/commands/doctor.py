@@ -29,6 +29,7 @@ def command(as_json: bool) -> None:
     else:
         for check in checks:
             _show(check)
+        console.output().print(_verdict(checks), markup=False)
     if not all(check.ok for check in checks):
         click.get_current_context().exit(_EXIT_FOUND_FAULTS)
 
@@ -37,6 +38,15 @@ def _show(check: Check) -> None:
     mark = "✓" if check.ok else "✗"
     hint = f"\n     try: {check.hint}" if check.hint and not check.ok else ""
     console.output().print(f" {mark} {check.name:<16} {check.detail}{hint}", markup=False)
+
+
+def _verdict(checks: list[Check]) -> str:
+    """What it comes to, and what to do about it."""
+    failed = [check.name for check in checks if not check.ok]
+    if not failed:
+        return "   all is well: htvm deploy NETWORK --target TARGET"
+    needs = "needs" if len(failed) == 1 else "need"
+    return f"   {', '.join(failed)} {needs} mending: do what `try` says, then run htvm doctor again"
 
 
 def _python() -> Check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ from htvm.cli import console, options
 from htvm.errors import UsageError
 
 if TYPE_CHECKING:
+    from htvm.deployment import Deployment
     from htvm.report.model import Layer
 
 _CODE = re.compile(r"(?:HTVM-)?(E\d{3})", re.IGNORECASE)
@@ -40,44 +42,49 @@ def command(model: str, layer: str | None, as_json: bool, **values: Any) -> None
             code="E132",
             hint=f"htvm explain {model} --target cpu",
         )
-    layers = _layers(model, values)
-    chosen = _only(layers, layer) if layer else layers
+    found = _run(model, values)
+    layers = _layers(found)
     if as_json:
+        chosen = _only(layers, layer, found) if layer else layers
         console.print_json({"layers": [item.model_dump() for item in chosen]})
     elif layer:
-        _show_details(chosen)
+        _show_details(_only(layers, layer, found))
     else:
-        _show_list(chosen)
+        from htvm.cli.placement import show
+
+        show(found, layers, f"htvm explain {quote(model)} LAYER -t {quote(values['target'])}")
 
 
-def _layers(model: str, values: dict[str, Any]) -> list[Layer]:
+def _run(model: str, values: dict[str, Any]) -> Deployment:
     from pathlib import Path
 
     from htvm.pipeline import run
-    from htvm.report.layers import layers
 
     request = options.request({"model": Path(model), **values}, verify=None, upto="dispatch")
-    return layers(run(request))
+    return run(request)
 
 
-def _only(layers: list[Layer], name: str) -> list[Layer]:
+def _layers(found: Deployment) -> list[Layer]:
+    from htvm.report.layers import layers
+
+    return layers(found)
+
+
+def _only(layers: list[Layer], name: str, run: Deployment) -> list[Layer]:
     found = [item for item in layers if name == item.name or name in item.source_nodes]
     if not found:
+        from htvm.suggest import choices, did_you_mean
+
+        known = [item.name for item in layers]
+        nodes = (node for item in layers for node in item.source_nodes)
         raise UsageError(
-            "no such layer", code="E133", seen=name, accepted=", ".join(x.name for x in layers)
+            f"{run.graph.name} has no layer {name!r}",
+            code="E133",
+            seen=name,
+            accepted=choices(name, known),
+            hint=did_you_mean(name, [*known, *nodes]) or "leave the name out to list the layers",
         )
     return found
-
-
-def _show_list(layers: list[Layer]) -> None:
-    width = max((len(item.name) for item in layers), default=0)
-    for item in layers:
-        tile = "; ".join(part for part in (item.tile, *item.rewrites) if part)
-        lines = [f"{item.name:<{width}}  {item.engine:<8} {item.cycles.total:>11,} cycles  {tile}"]
-        lines.append(f"    {item.reason}")
-        if item.runner_up:
-            lines.append(f"    runner-up tile: {item.runner_up}")
-        console.output().print("\n".join(lines), markup=False)
 
 
 def _show_details(layers: list[Layer]) -> None:
@@ -104,11 +111,21 @@ def _show_details(layers: list[Layer]) -> None:
 
 def _explain_code(code: str, *, as_json: bool) -> None:
     from htvm.codes import CODES
+    from htvm.remedies import REMEDIES
+    from htvm.suggest import choices
 
     meaning = CODES.get(code)
     if meaning is None:
-        raise UsageError("no such error code", code="E134", seen=code, accepted=", ".join(CODES))
+        raise UsageError(
+            f"no such error code: HTVM-{code}",
+            code="E134",
+            seen=code,
+            accepted=choices(code, CODES),
+        )
+    remedy = REMEDIES[code]
     if as_json:
-        console.print_json({"code": f"HTVM-{code}", "meaning": meaning})
+        console.print_json({"code": f"HTVM-{code}", "meaning": meaning, "remedy": remedy})
         return
-    console.output().print(f"HTVM-{code}: {meaning}", markup=False)
+    screen = console.output()
+    for text in (f"HTVM-{code}: {meaning}", f"What to do: {remedy}"):
+        screen.print(console.wrapped(text, screen), markup=False)
