@@ -235,13 +235,11 @@ def _float_product(
     is_dense = size == 1
     shape = (1, channels * 16) if is_dense else (1, channels, size, size)
     value = make.input(shape, DType.INT8 if quantised else DType.FLOAT32)
-    if quantised:
-        before = ops.Dequantize(scale=np.array([0.07], np.float32), zero_point=3)
-        value = make.add(before, [value], shape, DType.FLOAT32)
     taps = (channels * 16,) if is_dense else (channels // groups, kernel, kernel)
     operands = [value, make.floats(rng, (outputs, *taps)), make.floats(rng, (outputs,))]
     pad = kernel // 2
     op = ops.FloatDense() if is_dense else ops.FloatConv2d(pad=(pad,) * 4, groups=groups)
+    op = replace(op, input_scale=0.0625, input_zero_point=3)
     result = (1, outputs) if is_dense else (1, outputs, size, size)
     value = make.add(op, operands, result, DType.FLOAT32)
     if quantised:

@@ -18,24 +18,21 @@ def scale(*values):
     return np.array(values, np.float32)
 
 
-def dequantize(dtype=DType.INT8):
-    return ops.Dequantize(scale=scale(0.037), zero_point=dtype.bounds[0] + 100)
-
-
 def quantize():
     return ops.Quantize(scale=scale(0.21), zero_point=-5, out=DType.INT8, lo=-128, hi=127)
 
 
 def source(make, shape, kind):
-    """The input of a product: floats, or bytes and how they become floats."""
+    """The input of a product, floats or bytes, and what the bytes mean."""
     if kind == "float":
-        return make.input(shape, FLOAT)
+        return make.input(shape, FLOAT), {}
     dtype = DType.UINT8 if kind == "uint8" else DType.INT8
     x = make.input(shape, dtype)
     if kind == "table":
         table = np.random.default_rng(2).normal(size=256).astype("f4")
-        return make.add(ops.Lut(table=table, out=FLOAT), [x], shape, FLOAT)
-    return make.add(dequantize(dtype), [x], shape, FLOAT)
+        return make.add(ops.Lut(table=table, out=FLOAT), [x], shape, FLOAT), {}
+    meaning = float(np.float32(0.037)), dtype.bounds[0] + 100
+    return x, {"input_scale": meaning[0], "input_zero_point": meaning[1]}
 
 
 def tail(make, y, shape, kind):
@@ -46,8 +43,8 @@ def tail(make, y, shape, kind):
 
 
 def convolution(make, rng, *, channels, outputs, size, kernel, pad, kinds, biased=True, **frame):
-    op = ops.FloatConv2d(pad=pad, **frame)
-    x = source(make, (1, channels, *size), kinds[0])
+    x, meaning = source(make, (1, channels, *size), kinds[0])
+    op = ops.FloatConv2d(pad=pad, **frame, **meaning)
     weights = rng.normal(0, 1, (outputs, channels // op.groups, *kernel))
     operands = [x, make.constant(weights, FLOAT)]
     if biased:
@@ -106,13 +103,14 @@ def test_dense(batch, build, chip, core):
     for shape, outputs in (((1, 7), 3), ((1, 64), 10), ((2, 3, 17), 9), ((5,), 1)):
         for kinds in (("float", "none"), ("int8", "quantize"), ("uint8", "relu")):
             make = build()
+            x, meaning = source(make, shape, kinds[0])
             operands = [
-                source(make, shape, kinds[0]),
+                x,
                 make.constant(rng.normal(0, 1, (outputs, shape[-1])), FLOAT),
                 make.constant(rng.normal(0, 1, outputs), FLOAT),
             ]
             out = (*shape[:-1], outputs)
-            tail(make, make.add(ops.FloatDense(), operands, out, FLOAT), out, kinds[1])
+            tail(make, make.add(ops.FloatDense(**meaning), operands, out, FLOAT), out, kinds[1])
             batch.layer(make.layer(), chip=chip(core, fpu=outputs != 9))
     batch.check(flags=SANITIZE)
     batch.compile_elsewhere()
@@ -155,7 +153,7 @@ def test_bytes_are_looked_up_where_floats_are_software(build, chip):
         offers = Offers(inputs=((),), output=())
         tiling = Cpu().htvm_tilings(layer, offers, hardware)[0]
         names[fpu] = [c.name for c in Cpu().htvm_pack(layer, tiling, hardware)]
-    assert names == {True: ["weights", "bias"], False: ["weights", "bias", "table"]}
+    assert names == {True: ["weights", "bias"], False: ["weights", "bias", "reals"]}
 
 
 def test_float_sums_of_windows_and_axes(batch, build, chip):

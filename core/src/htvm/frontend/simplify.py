@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from htvm.frontend.passes.biases import merge_biases
 from htvm.frontend.passes.clamps import merge_clamps
+from htvm.frontend.passes.floats import read_bytes
 from htvm.frontend.passes.identities import drop_identities
 from htvm.frontend.passes.paddings import merge_pads
 from htvm.frontend.passes.rewrite import live
@@ -16,6 +17,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     live,
     merge_views,
     drop_identities,
+    read_bytes,
     merge_pads,
     merge_clamps,
     merge_biases,
@@ -26,7 +28,7 @@ def simplify(graph: Graph) -> Graph:
     """The same network with less in it: every output holds the same elements for every input.
 
     Dead nodes, identities and pairs of transposes or reshapes go; padding moves into convolutions,
-    clips into requantisations, and constants added to float products become their bias. What goes
+    clips into requantisations, dequantisations and constants added into float products. What goes
     is told in :attr:`~htvm.ir.graph.Node.source` of a neighbour.
     """
     while True:

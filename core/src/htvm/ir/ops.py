@@ -56,9 +56,13 @@ class Dense(Op):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FloatConv2d(Op):
-    """``(x, w, b?) -> float32``: a convolution of floats, summed in one order.
+    """``(x, w, b?) -> float32``: a convolution in floats, summed in one order.
 
-    ``x`` float32 ``(1, C, H, W)``, ``w`` float32 ``(K, C/groups, kh, kw)``, ``b`` float32 ``(K,)``.
+    ``x`` float32 ``(1, C, H, W)``, or int8 or uint8: then each element stands for
+    ``f32(f32(x - input_zero_point) * input_scale)``, as :class:`Dequantize` has it, and no float
+    copy of the whole input is ever needed. ``w`` float32 ``(K, C/groups, kh, kw)``, ``b`` float32
+    ``(K,)``.
+
     Each sum starts from +0 and takes the products in the order of the weights, channels, then rows,
     then columns; ``b`` comes last. Every product and every addition is rounded to float32. Padding
     holds +0, which leaves a sum as it is, so it makes no difference whether it is added.
@@ -68,14 +72,20 @@ class FloatConv2d(Op):
     pad: Pads = (0, 0, 0, 0)
     dilation: Pair = (1, 1)
     groups: int = 1
+    input_scale: float = 1.0
+    input_zero_point: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FloatDense(Op):
     """``(x, w, b?) -> float32``: ``x (.., K)``, ``w (N, K)``, ``b (N,)``; result ``(.., N)``.
 
-    Summed from +0 along ``K`` in index order, then ``b``, each step rounded to float32.
+    Summed from +0 along ``K`` in index order, then ``b``, each step rounded to float32. ``x`` is
+    float32, int8 or uint8, as in :class:`FloatConv2d`.
     """
+
+    input_scale: float = 1.0
+    input_zero_point: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from htvm.ir.ops import FloatConv2d, FloatDense
+from htvm.ir.ops import Dequantize, FloatConv2d, FloatDense
 from htvm.numerics.arithmetic import Numbers, along
 from htvm.numerics.convolution import windows_of
+from htvm.numerics.elementwise import dequantize
 
 _SUMS_AT_ONCE = 1 << 16
 """Sums advanced together: they and their products stay in a processor's cache."""
@@ -27,7 +28,7 @@ def float_conv2d(op: FloatConv2d, x: Numbers, w: Numbers, b: Numbers | None = No
         float32, shape ``(N, K, OH, OW)``.
     """
     top, left, bottom, right = op.pad
-    image = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    image = np.pad(_real(op, x), ((0, 0), (0, 0), (top, bottom), (left, right)))
     windows = windows_of(op, image, w.shape[2:])
     samples, _, *frame = windows.shape
     taps = windows.reshape(samples, op.groups, 1, w.shape[1], *frame)
@@ -45,10 +46,18 @@ def float_conv2d(op: FloatConv2d, x: Numbers, w: Numbers, b: Numbers | None = No
 
 def float_dense(op: FloatDense, x: Numbers, w: Numbers, b: Numbers | None = None) -> Numbers:
     """Execute :class:`~htvm.ir.ops.FloatDense`: ``(.., K)`` by ``(N, K)`` to ``(.., N)``."""
-    del op
+    rows = _real(op, x)
     shape = (*x.shape[:-1], w.shape[0])
-    pairs = ((x[..., index, None], w[:, index]) for index in range(x.shape[-1]))
+    pairs = ((rows[..., index, None], w[:, index]) for index in range(x.shape[-1]))
     return _with_bias(_sum(shape, pairs), b, len(shape) - 1)
+
+
+def _real(op: FloatConv2d | FloatDense, x: Numbers) -> Numbers:
+    """The floats that bytes stand for."""
+    if x.dtype == np.float32:
+        return x
+    scale = np.array([op.input_scale], np.float32)
+    return dequantize(Dequantize(scale=scale, zero_point=op.input_zero_point), x)
 
 
 def _products(taps: Numbers, weights: Numbers) -> Iterable[tuple[Numbers, Numbers]]:

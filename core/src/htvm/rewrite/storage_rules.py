@@ -71,6 +71,8 @@ def _same(op: Any, offset: int, wanted: DType) -> Op:
 _READING: Mapping[type[Op], Rule] = {
     ops.Conv2d: _input_zero_point,
     ops.Dense: _input_zero_point,
+    ops.FloatConv2d: _input_zero_point,
+    ops.FloatDense: _input_zero_point,
     ops.SumPool2d: _input_zero_point,
     ops.ReduceSum: _input_zero_point,
     ops.MatMul: _same,

@@ -44,15 +44,15 @@ def test_gemm_agrees_with_onnxruntime(net, agree, transposed):
     w = real(n, *((5, 20) if transposed else (20, 5)))
     y = n.op("Gemm", n.qdq(n.input("x", (1, 20)), 0.02), w, real(n, 5), transB=transposed)
     graph = agree(n, n.q(y, 0.05), share=0.01, optimise=False)
-    assert kinds(graph) == ["quantize", "dequantize", "floatdense", "quantize"]
+    assert kinds(graph) == ["quantize", "floatdense", "quantize"]
 
 
 def test_a_sum_behind_matmul_becomes_its_bias(net, agree):
     n = net()
     y = n.op("MatMul", n.qdq(n.input("x", (1, 4, 20)), 0.02), real(n, 20, 5))
     graph = agree(n, n.q(n.op("Add", y, real(n, 5)), 0.05), share=0.01, optimise=False)
-    assert kinds(graph) == ["quantize", "dequantize", "floatdense", "quantize"]
-    assert len(graph.nodes[2].inputs) == 3
+    assert kinds(graph) == ["quantize", "floatdense", "quantize"]
+    assert len(graph.nodes[1].inputs) == 3
 
 
 def test_float_layers_follow_each_other_without_rounding(net, agree):
@@ -80,7 +80,6 @@ def test_a_float_layer_between_integer_layers(net, agree):
         "quantize",
         "conv2d",
         "floatrequant",
-        "dequantize",
         "floatconv2d",
         "quantize",
         "conv2d",
@@ -95,14 +94,15 @@ def test_weights_alone_quantised_are_floats(net, agree):
     assert kinds(graph) == ["floatconv2d", "quantize"]
 
 
-def test_each_float_layer_dequantises_for_itself(net):
+def test_float_layers_read_bytes_even_where_others_need_the_floats(net, agree):
     n = net()
-    x = n.qdq(n.input("x", (1, 4, 8, 8)), 0.02)
-    a = n.op("Conv", x, real(n, 4, 4, 1, 1))
-    b = n.op("Conv", x, real(n, 4, 4, 1, 1))
-    graph = n.graph(n.q(n.op("Add", n.op("Add", a, x), b), 0.1))
-    readers = [graph.consumers[node.output] for node in graph.nodes if node.op.kind == "dequantize"]
-    assert [len(nodes) for nodes in readers] == [1, 1, 1]
+    x = n.qdq(n.input("x", (1, 4, 8, 8)), 0.02, 11)
+    padded = n.op("Pad", x, n.const([0, 0, 1, 1, 0, 0, 1, 1], "int64"))
+    a = n.op("Conv", padded, real(n, 4, 4, 3, 3))
+    graph = agree(n, n.q(n.op("Add", a, x), 0.1), share=0.01, optimise=False)
+    assert kinds(graph) == ["quantize", "floatconv2d", "dequantize", "elementwise", "quantize"]
+    op = graph.nodes[1].op
+    assert (op.input_scale, op.input_zero_point, op.pad) == (np.float32(0.02), 11, (1, 1, 1, 1))
 
 
 def whole(n, *shape):
@@ -129,7 +129,6 @@ def test_a_float_layer_among_whole_numbers(net):
     assert kinds(graph) == [
         "conv2d",
         "shiftrequant",
-        "dequantize",
         "floatconv2d",
         "quantize",
         "conv2d",

@@ -198,15 +198,21 @@ _CASES = {
     "float_conv": (
         {"x": _i8(1, 4, 5, 4)},
         [
-            (ops.Dequantize(scale=np.array([0.07], np.float32), zero_point=5), "x"),
             (
-                ops.FloatConv2d(stride=(2, 1), pad=(2, 1, 0, 1), dilation=(1, 2), groups=2),
-                0,
+                ops.FloatConv2d(
+                    stride=(2, 1),
+                    pad=(2, 1, 0, 1),
+                    dilation=(1, 2),
+                    groups=2,
+                    input_scale=float(np.float32(0.07)),
+                    input_zero_point=5,
+                ),
+                "x",
                 _f32(6, 2, 3, 2),
                 _f32(6),
             ),
-            (ops.SumPool2d(kernel=(2, 2), stride=(1, 1), pad=(0, 0, 1, 1)), 1),
-            (ops.ReduceSum(axes=(1, 3)), 2),
+            (ops.SumPool2d(kernel=(2, 2), stride=(1, 1), pad=(0, 0, 1, 1)), 0),
+            (ops.ReduceSum(axes=(1, 3)), 1),
         ],
     ),
     "float_dense": (

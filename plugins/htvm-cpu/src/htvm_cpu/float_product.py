@@ -36,7 +36,9 @@ from htvm_cpu.kernel import UNPRICED, Generated, Kernel, generated
 from htvm_cpu.place import Indices, element, fill_lines, index_names, loose, nest
 from htvm_cpu.pointwise import evaluate
 from htvm_cpu.snippet import Value, Writer, loaded
-from htvm_cpu.text import Lines, block, loop, plus
+from htvm_cpu.text import Lines, block, loop, plus, real
+
+FloatProduct = ops.FloatConv2d | ops.FloatDense
 
 _MOST_SUMS = 8
 
@@ -47,12 +49,13 @@ class Parts:
 
     before: tuple[Node, ...]
     product: Node
+    op: FloatProduct
     behind: tuple[Node, ...]
 
 
 def takes(layer: Layer) -> bool:
     """Whether a layer is a product of floats."""
-    return any(isinstance(node.op, ops.FloatConv2d | ops.FloatDense) for node in layer.nodes)
+    return any(isinstance(node.op, FloatProduct) for node in layer.nodes)
 
 
 def parts_of(layer: Layer) -> Parts:
@@ -62,8 +65,9 @@ def parts_of(layer: Layer) -> Parts:
         InternalError: there is no float product in it.
     """
     for at, node in enumerate(layer.nodes):
-        if isinstance(node.op, ops.FloatConv2d | ops.FloatDense):
-            return Parts(before=layer.nodes[:at], product=node, behind=layer.nodes[at + 1 :])
+        if isinstance(node.op, FloatProduct):
+            before, behind = layer.nodes[:at], layer.nodes[at + 1 :]
+            return Parts(before=before, product=node, op=node.op, behind=behind)
     raise InternalError("no float product", seen=layer.name)
 
 
@@ -123,8 +127,8 @@ def _side_by_side(outputs: int) -> int:
 
 def tilings(layer: Layer, offers: Offers, host: Host) -> tuple[Tiling, ...]:
     """Any layouts."""
-    del host
     work = work_of(layer)
+    kind = "float32" if host.fpu else "float32 in software"
     shape = layer.inputs[0].shape
     reads = dict.fromkeys((_home(shape), *(loose(layout) for layout in offers.inputs[0])))
     writes = dict.fromkeys((_home(layer.output.shape), *offers.output))
@@ -133,7 +137,7 @@ def tilings(layer: Layer, offers: Offers, host: Host) -> tuple[Tiling, ...]:
             inputs=(read,),
             output=write,
             cost=UNPRICED,
-            summary=f"float32, {work.sums} channels at a time",
+            summary=f"{kind}, {work.sums} channels at a time",
             scratch_bytes=work.scratch_bytes,
         )
         for read in reads
@@ -150,7 +154,7 @@ def cost(layer: Layer, tiling: Tiling, host: Host) -> Cost:
     parts, work = parts_of(layer), work_of(layer)
     costs = cycles.FLOAT_UNIT if host.fpu else cycles.FLOAT_SOFT
     tap = costs.tap + cycles.address(tiling.inputs[0])
-    if parts.before:
+    if layer.inputs[0].dtype is not DType.FLOAT32:
         tap += costs.dequantised
     gathering = work.groups * (work.taps * tap + work.lines * costs.line)
     blocks = work.groups * padded(work.outputs, work.sums) // work.sums
@@ -168,9 +172,9 @@ def generate(layer: Layer, tiling: Tiling, host: Host) -> Generated:
     shape = layer.tensors[parts.product.output].shape
     names: Indices
     place: Indices
-    if isinstance(parts.product.op, ops.FloatConv2d):
+    if isinstance(parts.op, ops.FloatConv2d):
         around, names, place = shape[2:], ("oy", "ox"), ("0", work.channel, "oy", "ox")
-        gathered = _window(layer, tiling, parts, parts.product.op, writer)
+        gathered = _window(layer, tiling, parts, parts.op, writer)
     else:
         around, names = shape[:-1], index_names(shape[:-1])
         place = (*names, work.channel)
@@ -257,20 +261,21 @@ def _element(layer: Layer, tiling: Tiling, parts: Parts, indices: Indices, write
     source = layer.inputs[0]
     value = loaded(f"in0[{element(tiling.inputs[0], indices)}]", source.dtype)
     if parts.before:
-        nodes = tuple(_looked_up(node, source, writer.host) for node in parts.before)
-        value = evaluate(nodes, layer.tensors, {source.name: value}, indices, writer)
+        value = evaluate(parts.before, layer.tensors, {source.name: value}, indices, writer)
+    elif not value.is_float:
+        value = _dequantised(parts.op, value, source, writer)
     return [*_taken(writer), f"row[k] = {value.text};"]
 
 
-def _looked_up(node: Node, source: Tensor, host: Host) -> Node:
-    """Dequantisation of bytes as a table of its results, where floats are computed in software."""
-    op = node.op
-    bytes_only = source.dtype in {DType.INT8, DType.UINT8}
-    if host.fpu or not bytes_only or not isinstance(op, ops.Dequantize) or op.axis is not None:
-        return node
+def _dequantised(op: FloatProduct, value: Value, source: Tensor, writer: Writer) -> Value:
+    """The float a byte stands for; from a table of them all where floats are software."""
+    if writer.host.fpu:
+        text = f"(float)({plus(value.text, -op.input_zero_point)}) * {real(op.input_scale)}"
+        return replace(value, text=writer.let(text, is_float=True), is_float=True)
     least, most = source.dtype.bounds
-    offsets = (np.arange(least, most + 1) - op.zero_point).astype(np.float32)
-    return replace(node, op=ops.Lut(table=offsets * op.scale, out=DType.FLOAT32))
+    offsets = (np.arange(least, most + 1) - op.input_zero_point).astype(np.float32)
+    table = writer.array("reals", DType.FLOAT32, offsets * np.float32(op.input_scale))
+    return replace(value, text=f"{table}[{plus(value.text, -least)}]", is_float=True)
 
 
 def _taken(writer: Writer) -> Lines:

@@ -110,8 +110,8 @@ def _family(
 
 
 def _float_products() -> tuple[Pattern, ...]:
-    """A product of floats, perhaps of an integer input, with up to two ops behind it."""
-    before = Template(ops=(ops.Dequantize, ops.Lut), inputs=(COMPUTED,), optional=True)
+    """A product in floats, perhaps of a function of bytes, with up to two ops behind it."""
+    before = Template(ops=(ops.Lut,), inputs=(COMPUTED,), optional=True)
     kinds: tuple[tuple[str, type[ops.Op], str, tuple[Constraint, ...]], ...] = (
         ("float_conv2d", ops.FloatConv2d, "2-D convolution in float32", (IMAGES,)),
         ("float_dense", ops.FloatDense, "fully connected layer in float32", ()),
@@ -127,7 +127,7 @@ def _float_products() -> tuple[Pattern, ...]:
                 engine=ENGINE,
                 root=root,
                 constraints=constraints,
-                description=f"{text}, input dequantised on the way, result mapped or quantised",
+                description=f"{text}, of floats or bytes, the result mapped or quantised",
             )
             found.append(pattern)
     return tuple(found)

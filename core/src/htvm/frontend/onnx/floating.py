@@ -10,7 +10,7 @@ import numpy as np
 
 from htvm.frontend.onnx import linear
 from htvm.frontend.onnx.call import Call, finite
-from htvm.frontend.onnx.realise import Label, as_float, label, made_up, own_float, untold
+from htvm.frontend.onnx.realise import Label, as_float, label, made_up, untold
 from htvm.frontend.onnx.shaping import as_real, reshape, transpose
 from htvm.frontend.onnx.values import Known, Shape, Stored, Value
 from htvm.ir import ops
@@ -98,7 +98,7 @@ def _product(
     shape: Shape,
     target: Label,
 ) -> Stored:
-    inputs = [own_float(call, x), call.builder.constant(w.name, weights, DType.FLOAT32)]
+    inputs = [as_float(call, x), call.builder.constant(w.name, weights, DType.FLOAT32)]
     bias = call.optional(2)
     if bias is not None:
         inputs.append(_bias(call, bias, weights.shape[0]))

@@ -263,17 +263,6 @@ def as_float(call: Call, value: Value) -> str:
     return made
 
 
-def own_float(call: Call, value: Value) -> str:
-    """A float32 tensor of the value for this node alone, so that the two can become one layer.
-
-    Dequantising again costs less than a float tensor between layers that several read.
-    """
-    if not isinstance(value, Coded):
-        return as_float(call, value)
-    target = Label(node=value.node or value.name, output=value.name)
-    return _one(call, value, _decoder(value), (value.tensor,), target)
-
-
 def _make_float(call: Call, value: Value) -> str:
     target = Label(node=value.node or value.name, output=value.name)
     if isinstance(value, Stored):

@@ -9,7 +9,16 @@ from htvm.ir.graph import Node
 from htvm.ir.ops import Conv2d, Dense, FloatConv2d, FloatDense, MatMul
 from htvm.tvm.definitions.builder import Builder
 from htvm.tvm.definitions.shaping import padded
-from htvm.tvm.definitions.values import Expr, minus, modular, signed, unsigned
+from htvm.tvm.definitions.values import (
+    Expr,
+    cast,
+    const,
+    dtype_of,
+    minus,
+    modular,
+    signed,
+    unsigned,
+)
 from htvm.tvm.load import te
 
 Multiply = Callable[[Expr, Expr], Expr]
@@ -31,7 +40,8 @@ def conv2d(builder: Builder, node: Node, op: Conv2d) -> Any:
 def float_conv2d(builder: Builder, node: Node, op: FloatConv2d) -> Any:
     """Define :class:`~htvm.ir.ops.FloatConv2d`."""
     bias = builder.operands(node)[2:]
-    return _plus_float(_windows(builder, node, op, 0, lambda x, w: x * w), bias, 1)
+    sums = _windows(builder, node, op, op.input_zero_point, lambda x, w: _real(op, x) * w)
+    return _plus_float(sums, bias, 1)
 
 
 def _windows(
@@ -70,9 +80,8 @@ def dense(builder: Builder, node: Node, op: Dense) -> Any:
 
 def float_dense(builder: Builder, node: Node, op: FloatDense) -> Any:
     """Define :class:`~htvm.ir.ops.FloatDense`."""
-    del op
     bias = builder.operands(node)[2:]
-    sums = _rows(builder, node, lambda x, w: x * w)
+    sums = _rows(builder, node, lambda x, w: _real(op, x) * w)
     return _plus_float(sums, bias, len(sums.shape) - 1)
 
 
@@ -121,6 +130,14 @@ def _plus_bias(sums: Any, bias: Sequence[Any], axis: int) -> Any:
         return modular("add", value, bias[0][index[axis]]) if bias else value
 
     return te.compute(sums.shape, total, "acc")
+
+
+def _real(op: FloatConv2d | FloatDense, value: Expr) -> Expr:
+    """The float a byte stands for."""
+    if dtype_of(value) == "float32":
+        return value
+    offset = cast(minus(value, op.input_zero_point), "float32")
+    return offset * const(op.input_scale, "float32")
 
 
 def _plus_float(sums: Any, bias: Sequence[Any], axis: int) -> Any:
