@@ -13,7 +13,8 @@ from htvm.cli.main import run as htvm
 from htvm.deployment import AccuracyBudget
 from htvm.frontend import read
 from htvm.host.inputs import InputSpec
-from htvm.quantize.api import BUDGET_PROPERTY, Options, quantize_source
+from htvm.quantize.api import Options, quantize_source
+from htvm.quantize.budget import BUDGET_PROPERTY
 from htvm.quantize.execute import output
 from htvm.quantize.scheme import Scheme
 

@@ -43,7 +43,9 @@ class Origin:
     """
 
     path: str
-    format: Literal["onnx-qdq", "onnx-qoperator", "onnx-integer", "tflite-int8", "built"]
+    format: Literal[
+        "onnx-qdq", "onnx-qoperator", "onnx-integer", "onnx-float", "tflite-int8", "built"
+    ]
     sha256: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from htvm.errors import UsageError
 from htvm.frontend.source import Source
 from htvm.host.inputs import InputSpec
 from htvm.quantize.asymmetric import exempted_qdq, from_integers, quantise_qdq, run_qdq
-from htvm.quantize.budget import Leaving, Search, Spending, spend
+from htvm.quantize.budget import BUDGET_PROPERTY, Leaving, Search, Spending, spend
 from htvm.quantize.calibration import Calibration, load_calibration
 from htvm.quantize.execute import output
 from htvm.quantize.integer import IntegerNetwork, exempted, logits, ties
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 Format = Literal["integer", "qdq"]
-
-BUDGET_PROPERTY = "accuracy_budget"
-"""The file's property that holds what became of an accuracy budget, as JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)

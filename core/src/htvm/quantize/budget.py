@@ -21,6 +21,9 @@ from htvm.quantize.threads import one_thread
 Leaving = Callable[[frozenset[str]], Run]
 """The network in which the layers named, and no other, compute with real numbers."""
 
+BUDGET_PROPERTY = "accuracy_budget"
+"""The property of a quantised file that holds what became of its budget, as JSON."""
+
 _TRIALS = 32
 """Samples by which layers are compared with each other."""
 

@@ -12,6 +12,7 @@ from htvm.ir.graph import Graph
 from htvm.partition.layers import node_macs
 from htvm.report import model
 from htvm.report.accuracy import accuracy_of
+from htvm.report.budget import budget_of
 from htvm.report.fidelity import fidelity_of
 from htvm.report.layers import layers, numerics
 from htvm.schedule.kernels import Kernel
@@ -33,6 +34,20 @@ def build_report(run: Deployment) -> model.Report:
         verification=verification(run),
         stages=[model.Stage(name=stage.name, summary=stage.summary) for stage in run.stages],
         numerics=numerics(run),
+        calibration=_calibration(run),
+        budget=budget_of(run.graph.origin),
+    )
+
+
+def _calibration(run: Deployment) -> model.Calibration | None:
+    told = run.graph.origin.metadata
+    if numerics(run) == "exact":
+        return None
+    return model.Calibration(
+        source=told.get("source", ""),
+        data=told.get("calibration", ""),
+        engine=told.get("quantized_for", ""),
+        by=told.get("quantized_by", ""),
     )
 
 

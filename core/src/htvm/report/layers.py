@@ -11,6 +11,7 @@ from htvm.errors import InternalError
 from htvm.ir.ops import FloatConv2d, FloatDense, Quantize
 from htvm.ir.requant import Requant
 from htvm.report import model
+from htvm.report.budget import spared
 from htvm.report.reasons import left_over, reason, rewriting, wish
 
 _QUANTISED_BY = "quantized_by"
@@ -103,6 +104,7 @@ def _specific(run: Deployment, step: Step) -> dict[str, object]:
         ],
         "reason": wish(run, step)
         or left_over(step, notes)
+        or spared(run, step)
         or reason(replace(step, alternatives=others)),
     }
 

@@ -227,6 +227,44 @@ class Verification(_Part):
     fidelity: Fidelity | None = None
 
 
+class Calibration(_Part):
+    """Where the numbers of a network come from that htvm quantised."""
+
+    source: str = Field(description="The network that was quantised.")
+    data: str = Field(description="Calibration samples.")
+    engine: str = Field(description="Engine whose arithmetic was aimed at; empty for none.")
+    by: str = Field(description="Name and version of what quantised it.")
+
+
+class BudgetQuality(_Part):
+    """How good a network is, on the samples an accuracy budget is measured on."""
+
+    accuracy: float | None = Field(description="None where only the signal to noise counts.")
+    sqnr_db: float
+
+
+class Exempted(_Part):
+    """A layer that keeps the source's real numbers, because quantising it costs too much."""
+
+    layer: str
+    followed: list[str] = Field(description="Layers that compute in float32 because of it.")
+    alone_db: float = Field(description="SQNR of the output when no other layer is quantised.")
+    after: BudgetQuality
+
+
+class Budget(_Part):
+    """What quantising was allowed to cost, and the layers that cost too much, as chosen."""
+
+    max_drop: float | None = Field(description="Accuracy, in percentage points.")
+    min_sqnr_db: float | None
+    judged_on: str
+    samples: int
+    source_accuracy: float | None
+    quantised: BudgetQuality = Field(description="With every layer quantised.")
+    is_kept: bool
+    exemptions: list[Exempted]
+
+
 class Stage(_Part):
     """One stage of the compiler."""
 
@@ -248,8 +286,11 @@ class Report(_Part):
     stages: list[Stage]
     numerics: Literal["exact", "calibrated"] = Field(
         default="exact",
-        description="Whether every number is the network's own, or some were chosen anew.",
+        description="Whether every number is that of the network that was trained, or some were "
+        "chosen anew, in this run or when the file was made.",
     )
+    calibration: Calibration | None = None
+    budget: Budget | None = None
 
 
 def report_schema() -> dict[str, object]:

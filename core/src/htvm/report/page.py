@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader
 
+from htvm.report.budget import limits
 from htvm.report.model import Buffer, Layer, Report
 
 _WIDTH = 1000.0
 _PALETTE = ("#3567b0", "#b4632a", "#5b8c3e", "#7d5ba6", "#b03a5b", "#2f8f8f")
+_LETTER_WIDTH = 6.8
+_LEAST_LETTERS = 9
 _CONVERSION_COLOUR = "#8a94a3"
 
 
@@ -76,7 +79,7 @@ def timeline(report: Report, colours: dict[str, str]) -> Figure:
                 height=46,
                 colour=_CONVERSION_COLOUR if conversion else colours[layer.engine],
                 title=f"{layer.name}: {layer.cycles.total:,} cycles on {layer.engine}",
-                label=layer.name if width > 7 * len(layer.name) + 10 else "",
+                label=_elided(layer.name, width),
             )
         )
         at += width
@@ -114,16 +117,33 @@ def arena_figure(report: Report) -> Figure:
 
 
 def _fitting(buffer: Buffer, step_width: float, byte_height: float) -> str:
-    """The buffer's name if there is room for it in its rectangle."""
-    width = (buffer.last_step - buffer.first_step + 1) * step_width
-    roomy = width > 7 * len(buffer.name) + 10 and buffer.size_bytes * byte_height > 20
-    return buffer.name if roomy else ""
+    """The buffer's name as far as there is room in its rectangle.
+
+    In its last step a buffer may be hidden by the one that takes its place.
+    """
+    width = max(1, buffer.last_step - buffer.first_step) * step_width
+    return _elided(buffer.name, width) if buffer.size_bytes * byte_height > 20 else ""
+
+
+def _elided(name: str, width: float) -> str:
+    """A name, without its middle where that does not fit; nothing where little would be left."""
+    room = int((width - 10) / _LETTER_WIDTH)
+    if len(name) <= room:
+        return name
+    if room < _LEAST_LETTERS:
+        return ""
+    tail = room // 2
+    return f"{name[: room - tail - 1]}…{name[-tail:]}"
 
 
 def numerics_text(report: Report) -> str:
     """Whether the network's numbers were changed, in one sentence."""
+    told = report.calibration
+    if told is not None:
+        aim = f" for engine {told.engine}" if told.engine else ""
+        return f"calibrated: chosen anew{aim} from {told.source}, with {told.data}, by {told.by}"
     if report.numerics == "calibrated":
-        return "some were chosen anew by calibration; each layer says which"
+        return "calibrated: numbers of the network were chosen anew"
     return "exact: no number of the network was changed"
 
 
@@ -131,7 +151,8 @@ def verdict_text(report: Report) -> str:
     """The verdict in one sentence."""
     check = report.verification
     if check.verdict == "exact":
-        return f"bit-exact: all {check.layers} layers equal the integer reference on this machine"
+        layers = "the one layer equals" if check.layers == 1 else f"all {check.layers} layers equal"
+        return f"bit-exact: {layers} the integer reference on this machine"
     if check.verdict == "mismatch":
         return f"mismatch: {check.mismatches:,} of {check.elements:,} elements differ"
     return f"not verified: {check.reason}"
@@ -150,10 +171,55 @@ def _figures(report: Report) -> list[tuple[str, str]]:
     ]
     for name, use in totals.memory.items():
         figures.append((kib(use.used_bytes), f"of {kib(use.capacity_bytes)} {name}"))
-    if report.verification.accuracy:
-        accuracy = report.verification.accuracy
-        figures.append((f"{100 * accuracy.top1:.2f} %", f"top-1 on {accuracy.labels:,} samples"))
+    accuracy, fidelity = report.verification.accuracy, report.verification.fidelity
+    if accuracy is not None:
+        label = f"top-1 on {accuracy.labels:,} samples"
+        if fidelity is not None and fidelity.source_accuracy is not None:
+            label += f"; the source {100 * fidelity.source_accuracy.top1:.2f} %"
+        figures.append((f"{100 * accuracy.top1:.2f} %", label))
+    if fidelity is not None and fidelity.same_class is not None:
+        share = 100 * fidelity.same_class / fidelity.samples
+        figures.append((f"{share:.2f} %", "of samples classed as by the source"))
     return figures
+
+
+_WIDEST_DB = 60.0
+"""Signal to error that fills its bar."""
+
+
+def decibel_bar(ratio_db: float | None) -> str:
+    """Width of the bar of a signal-to-error ratio, in percent."""
+    shown = _WIDEST_DB if ratio_db is None else min(max(ratio_db, 0.0), _WIDEST_DB)
+    return f"{100 * shown / _WIDEST_DB:.1f}"
+
+
+def steps(number: float | None) -> str:
+    """An error in steps for people."""
+    if number is None:
+        return ""
+    return f"{number:,.0f}" if number == round(number) else f"{number:.3g}"
+
+
+def part_colours(report: Report) -> dict[str, str]:
+    """A colour for each part of a memory."""
+    names = dict.fromkeys(name for use in report.totals.memory.values() for name in use.parts)
+    return {name: _PALETTE[number % len(_PALETTE)] for number, name in enumerate(names)}
+
+
+def _ratios(report: Report) -> dict[str, str]:
+    """Signal to error by layer, that of the last tensor it computes; nothing if all are equal."""
+    fidelity = report.verification.fidelity
+    if fidelity is None or all(error.sqnr_db is None for error in fidelity.layers):
+        return {}
+    return {
+        error.layer: "equal" if error.sqnr_db is None else f"{error.sqnr_db:.1f} dB"
+        for error in fidelity.layers
+    }
+
+
+def _worst_loss(report: Report) -> float:
+    fidelity = report.verification.fidelity
+    return max((error.lost_db for error in fidelity.layers), default=0.0) if fidelity else 0.0
 
 
 def render_html(report: Report) -> str:
@@ -165,7 +231,7 @@ def render_html(report: Report) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(thousands=thousands, kib=kib)
+    environment.filters.update(thousands=thousands, kib=kib, steps=steps, decibel_bar=decibel_bar)
     colours = engine_colours(report)
     total = max(1, report.totals.latency_cycles)
     longest = max((layer.cycles.total for layer in report.layers), default=1) or 1
@@ -189,6 +255,11 @@ def render_html(report: Report) -> str:
         timeline=timeline(report, colours),
         arena=arena_figure(report),
         share=share,
+        part_colours=part_colours(report),
+        ratios=_ratios(report),
+        worst_loss=_worst_loss(report),
+        budget=report.budget,
+        budget_limits=limits(report.budget) if report.budget else "",
         verdict_text=verdict_text(report),
         numerics_text=numerics_text(report),
         verdict_class=report.verification.verdict.replace(" ", "-"),

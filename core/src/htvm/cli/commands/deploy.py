@@ -53,11 +53,15 @@ def show_stage(stage: Any) -> None:
 
 def show_summary(result: Result) -> None:
     """The figures a person wants first, and where to read on."""
+    from htvm.report.budget import budget_lines
+
     report = result.report
     clock = f"{report.target.clock_hz / 1e6:.0f} MHz"
     where = f"    {result.output / 'report.html'}" if result.output else ""
     console.print_line(f"estimated {report.totals.latency_ms:.2f} ms @ {clock}{where}")
     for line in accuracy_lines(report):
+        console.print_line(line)
+    for line in budget_lines(report.budget) if report.budget else ():
         console.print_line(line)
     for note in [*result.run.notes, *host_notes(result)]:
         console.print_note(note)

@@ -5,8 +5,9 @@ Clip, in the order the exporter has. Averages are exact quotients until Floor. A
 these tools hang on standard nodes (``in1_mul``, ``weight_bits``) say nothing the nodes do not, and
 are not looked at.
 
-An input declared as float is int8, unless the metadata property ``input_type`` says ``uint8``,
-or it is clipped at once to a range that only uint8 holds.
+An input declared as float is int8, unless the metadata property ``input_type`` says ``uint8`` or
+``float32``, or it is clipped at once to a range that only uint8 holds. Real numbers are what the
+first layers take where these are left in float.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from htvm.frontend.onnx.carried_moves import average, on_whole
 from htvm.frontend.onnx.carried_values import Whole, as_whole
 from htvm.frontend.onnx.model import Model
 from htvm.frontend.onnx.rules import RULES
-from htvm.frontend.onnx.values import Value
+from htvm.frontend.onnx.values import Stored, Value
 from htvm.frontend.onnx.walk import Walk, float_output
 from htvm.ir.dtype import DType
 from htvm.ir.tensor import Quantization
@@ -32,9 +33,14 @@ _INTEGERS = {"int8": DType.INT8, "uint8": DType.UINT8}
 
 
 def carried_inputs(model: Model) -> dict[str, Value]:
-    """The network's inputs as integers."""
+    """The network's inputs as integers, or as real numbers where the file says so."""
     values: dict[str, Value] = {}
     for port in model.inputs:
+        if port.dtype == model.metadata.get("input_type") == "float32":
+            values[port.name] = Stored(
+                shape=port.shape, name=port.name, tensor=port.name, dtype=DType.FLOAT32
+            )
+            continue
         dtype = _input_type(model, port.name, port.dtype)
         least, most = dtype.bounds
         values[port.name] = Whole(

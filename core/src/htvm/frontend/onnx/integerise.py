@@ -27,6 +27,8 @@ from htvm.ir.graph import Graph, Origin
 
 _QDQ = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _LINEAR = frozenset({"Conv", "Gemm", "MatMul"})
+_BUDGET = "accuracy_budget"
+"""Property of files from a quantiser that may leave layers in float, and at the end all of them."""
 _INTEGER = frozenset({"ConvInteger", "MatMulInteger", "com.microsoft.QGemm"})
 
 
@@ -57,8 +59,8 @@ def integerise(source: Source) -> Graph:
     return done.builder.graph(identifier(source.path), output, origin)
 
 
-def family(model: Model) -> Literal["onnx-qdq", "onnx-qoperator", "onnx-integer"]:
-    """The form the network's integers come in.
+def family(model: Model) -> Literal["onnx-qdq", "onnx-qoperator", "onnx-integer", "onnx-float"]:
+    """The form the network's integers come in; a file that says it is meant to has none.
 
     Raises:
         UnsupportedModelError: nothing in it is quantised (E201).
@@ -73,6 +75,8 @@ def family(model: Model) -> Literal["onnx-qdq", "onnx-qoperator", "onnx-integer"
     whole = all(bool((array == np.rint(array)).all()) for array in arrays)
     if whole and (arrays or "Floor" in found):
         return "onnx-integer"
+    if _BUDGET in model.metadata:
+        return "onnx-float"
     seen = f"{len(model.nodes)} nodes, none of them quantised; float weights"
     raise refuse.float_network(model.path, seen)
 
