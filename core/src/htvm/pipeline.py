@@ -37,6 +37,7 @@ from htvm.quantize.api import Options, Outcome, as_source, quantize_source
 from htvm.quantize.progress import SILENT, Listener
 from htvm.quantize.scheme import scheme_for
 from htvm.quantize.source.ports import source_ports
+from htvm.quantize.threads import one_thread
 from htvm.rewrite.stage import rewrite
 from htvm.schedule.stage import schedule
 
@@ -207,6 +208,7 @@ def _emit(done: Deployment, session: Session, _: Status) -> Deployment:
     return replace(done, project=project)
 
 
+@one_thread
 def _verify(done: Deployment, session: Session, status: Status) -> Deployment:
     options = done.request.verify
     if options is None:
@@ -233,6 +235,7 @@ def _verify(done: Deployment, session: Session, status: Status) -> Deployment:
         raise blame(error, session.target) from error
 
 
+@one_thread
 def _compare(done: Deployment, _: Session, status: Status) -> Deployment:
     """The source's own runtime on the user's samples, where the C is known to be right."""
     check = done.verification
