@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["HtvmError", "Result", "deploy"]
 
 
+def __dir__() -> list[str]:
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]
+
+
 def __getattr__(name: str) -> Any:
     if name == "HtvmError":
         from htvm.errors import HtvmError

@@ -45,6 +45,21 @@ class Result:
         """What the generated C returned for the given inputs, by output name, samples first."""
         return self.run.verification.outputs if self.run.verification else {}
 
+    def __repr__(self) -> str:
+        """What one wants to see of it in a shell."""
+        report, check = self.report, self.report.verification
+        parts = [
+            f"{report.model.name} on {report.target.name}",
+            f"{report.totals.latency_ms:.3f} ms",
+            "bit-exact" if check.verdict == "exact" else check.verdict,
+            f"{report.numerics} numbers",
+        ]
+        if check.accuracy is not None:
+            parts.append(f"accuracy {check.accuracy.top1:.2%}")
+        if self.output is not None:
+            parts.append(str(self.output))
+        return f"<Result: {', '.join(parts)}>"
+
 
 def deploy(
     path: str | Path,
@@ -64,19 +79,25 @@ def deploy(
     sanitize: bool = False,
     seed: int = 0,
     timeout_s: float | None = None,
-    calibration: CalibrationOptions | None = None,
+    calibration: CalibrationOptions | str | Path | None = None,
     progress: Progress | None = None,
     status: Status | None = None,
 ) -> Result:
     """Turn a network into C for a target and prove it on this machine.
 
+    An integer network keeps every number it has, unless ``calibration`` is given. Then the network,
+    in float or in integers, is quantised to the arithmetic of the target's engines first, and the
+    proof is about the quantised network; ``result.report.numerics`` tells which it was.
+
     Args:
         path: The network, ONNX or TFLite.
         target: Id of an installed target, or the path of a file or folder that holds one.
         output: Folder to write; None writes nothing.
-        inputs: ``FILE[:key]`` with samples to verify with; an array ``labels`` gives accuracy.
+        inputs: ``FILE[:key]`` with samples to verify with and to compare with the network's own
+            runtime; an array ``labels`` gives accuracy. An array of the input's own integer type
+            is taken as it is; others hold real values where the input's scale is known.
         input_layout: Axis order of the samples when it is not the network's.
-        input_scale: Factor applied to the samples first.
+        input_scale: Factor that brings the samples to the network's own numbers.
         input_offset: Added then.
         shapes: Input shapes in place of the file's, by name.
         settings: Hardware numbers and options to change, as ``--set`` takes them.
@@ -88,14 +109,20 @@ def deploy(
         seed: Of the random samples.
         timeout_s: Seconds one layer may take while verifying; None for a limit that grows with
             the layer's work.
-        calibration: Data to quantise the network to the target's arithmetic with; None never
-            changes a number of the network.
+        calibration: ``FILE[:key]`` or a folder of images to quantise the network with, or all
+            options of that; None never changes a number of the network.
         progress: Called with every stage that ends.
         status: Called with what a long stage is doing; every text replaces the one before.
 
+    Returns:
+        The report, every stage's value, and for the given samples what the generated C returned.
+
     Raises:
-        HtvmError: Something cannot be done; nothing was written.
+        HtvmError: Something cannot be done, or the generated C and the reference differ (E401);
+            nothing was written.
     """
+    if isinstance(calibration, str | Path):
+        calibration = CalibrationOptions(data=parse_spec(str(calibration)))
     options = VerifyOptions(random=random, sanitize=sanitize, seed=seed, timeout_s=timeout_s)
     if inputs is not None:
         spec = parse_spec(str(inputs), layout=input_layout, scale=input_scale, offset=input_offset)

@@ -36,6 +36,10 @@ def rewritten(done: Deployment) -> str:
     other = f" · {_count(count, 'layer')} in an engine's arithmetic" if count else ""
     if done.request.calibration is not None:
         return f"calibrated: the network's numbers were changed{other}"
+    told = done.graph.origin.metadata
+    if "quantized_by" in told:
+        made = f"{told['quantized_by']} chose its numbers from {told.get('source', 'another')}"
+        return f"exact: no number of the file changes; {made}{other}"
     return f"exact: no number of the network changes{other}"
 
 
