@@ -10,6 +10,9 @@ from htvm.frontend import Source
 from htvm.partition.layers import node_macs
 from htvm.quantize.api import Outcome
 
+_TIGHT = 0.1
+"""Part of the main memory below which what is left is told: an application needs some too."""
+
 
 def source(found: Source) -> str:
     """The file, its format and size."""
@@ -70,8 +73,8 @@ def schedule(done: Deployment) -> str:
         return ""
     kernels = done.schedule.kernels
     tiles = sum(len(kernel.program.tiles) for kernel in kernels if kernel.program)
-    packed = sum(kernel.constant_bytes for kernel in kernels)
-    return f"{_count(tiles, 'tile')} checked · {_size(packed)} packed constants"
+    packed = _size(done.schedule.constant_bytes)
+    return f"{_count(tiles, 'tile')} checked · {packed} packed constants"
 
 
 def memory(done: Deployment) -> str:
@@ -79,9 +82,12 @@ def memory(done: Deployment) -> str:
     if done.memory is None:
         return ""
     plan, budget = done.memory, done.memory.budget
+    free = budget.capacity_bytes - budget.total_bytes
+    more = f" · {_size(free)} left: see --set memory.{plan.memory}.size_bytes"
     return (
         f"arena {_size(plan.arena_bytes)} (lower bound {_size(plan.lower_bound_bytes)}) · in all "
         f"{_size(budget.total_bytes)} of {_size(budget.capacity_bytes)} {plan.memory}"
+        f"{more if free < budget.capacity_bytes * _TIGHT else ''}"
     )
 
 

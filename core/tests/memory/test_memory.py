@@ -1,5 +1,8 @@
 """Memory planning."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from acme import Acme
 from hypothesis import given, settings
@@ -8,10 +11,12 @@ from networks import Builder
 from stages import build
 
 from htvm.errors import DoesNotFitError
+from htvm.ir.dtype import DType
 from htvm.memory.allocate import allocate, arena_bytes
 from htvm.memory.lifetimes import Lifetime, lifetimes, live_bytes
 from htvm.memory.stage import plan_memory
 from htvm.plugins.session import open_session
+from htvm.target.source import Constant
 
 
 def item(size, first, last, name="x"):
@@ -90,3 +95,13 @@ def test_too_large_gives_the_numbers_of_each_part():
         assert word in caught.value.seen
     assert built.memory.peak_step in caught.value.seen
     assert caught.value.accepted.startswith("1,000")
+
+
+def test_equal_constants_count_once():
+    def weights(value: int) -> Constant:
+        return Constant(name="w", dtype=DType.INT16, data=np.full(8, value, np.int16))
+
+    given = build(chain()).schedule
+    first = given.kernels[0]
+    kernels = tuple(replace(first, constants=(weights(value),)) for value in (1, 2, 1))
+    assert replace(given, kernels=kernels).constant_bytes == 2 * 16

@@ -10,7 +10,7 @@ from htvm.errors import PluginError
 from htvm.ir.dtype import DType
 from htvm.ir.tensor import Array
 from htvm.partition.names import identifier, unique
-from htvm.schedule.kernels import Kernel, Schedule
+from htvm.schedule.kernels import Kernel, Schedule, identity
 from htvm.target.source import Constant
 
 
@@ -66,8 +66,7 @@ def collect(schedule: Schedule, prefix: str) -> Constants:
     names: dict[tuple[str, str], str] = {}
     for text, (kernel, item) in zip(texts, wanted, strict=True):
         symbol = _symbol(text, kernel, item)
-        key = (symbol.data.tobytes(), item.dtype.value, item.align_bytes, item.engine_reads)
-        names[kernel.step.name, item.name] = symbols.setdefault(key, symbol).name
+        names[kernel.step.name, item.name] = symbols.setdefault(identity(item), symbol).name
     return Constants(symbols=tuple(symbols.values()), names=names)
 
 

@@ -129,6 +129,7 @@ def _about(plan: Dispatch, kernels: list[Kernel]) -> list[str]:
     own = first.code.comment.splitlines()
     if not isinstance(first.step, LayerStep):
         return own
+    own = own or [first.step.tiling.summary]
     shapes = {_shapes(plan, kernel) for kernel in kernels}
     head = f"{first.step.layer.pattern} on {first.step.engine}"
     return [": ".join((head, *shapes)) if len(shapes) == 1 else head, *own]

@@ -70,7 +70,7 @@ def _budget(schedule: Schedule, hardware: Hardware, arena: int) -> Budget:
     codes = {kernel.code.body: kernel.code.size_bytes for kernel in schedule.kernels}
     return Budget(
         arena_bytes=arena,
-        constant_bytes=sum(kernel.constant_bytes for kernel in schedule.kernels),
+        constant_bytes=schedule.constant_bytes,
         io_bytes=sum(item.size_bytes for item in storages if item.place != "arena"),
         code_bytes=sum(codes.values()) + CALL_BYTES * len(schedule.kernels),
         stack_bytes=hardware.stack_bytes,

@@ -31,7 +31,7 @@ class Kernel:
     @property
     def constant_bytes(self) -> int:
         """Bytes of the constants."""
-        return sum(item.data.size * item.dtype.size_bytes for item in self.constants)
+        return sum(map(_bytes, self.constants))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,3 +45,18 @@ class Schedule:
 
     dispatch: Dispatch
     kernels: tuple[Kernel, ...]
+
+    @property
+    def constant_bytes(self) -> int:
+        """Bytes of the constants of all kernels, arrays that are equal counted once."""
+        items = (item for kernel in self.kernels for item in kernel.constants)
+        return sum({identity(item): _bytes(item) for item in items}.values())
+
+
+def _bytes(item: Constant) -> int:
+    return item.data.size * item.dtype.size_bytes
+
+
+def identity(item: Constant) -> tuple[bytes, str, int, bool]:
+    """What two constants have in common that can share one array."""
+    return item.data.tobytes(), item.dtype.value, item.align_bytes, item.engine_reads
