@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from htvm.deployment import Deployment, Request, VerifyOptions
 from htvm.pipeline import run
+from htvm.report.reasons import reason
 
 
 class Writer:
@@ -119,6 +120,9 @@ def test_integer_layers_stay_on_the_accelerator(mixed: Path) -> None:
     }
     assert done.verification is not None
     assert done.verification.mismatches == 0
+    assert done.dispatch is not None
+    (second,) = (step for step in done.dispatch.layers if step.name == "second")
+    assert reason(second).startswith("left in float32 by the network, which only cpu computes")
 
 
 def test_no_float_copy_of_an_input_that_only_a_float_layer_reads(mixed: Path) -> None:

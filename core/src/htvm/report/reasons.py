@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from htvm.deployment import Deployment
 from htvm.dispatch.plan import Alternative, LayerStep
+from htvm.ir import ops
 
 
 def wish(run: Deployment, step: LayerStep) -> str:
@@ -59,4 +60,10 @@ def reason(step: LayerStep) -> str:
     if unable:
         told = min(unable, key=lambda other: other.engine == step.engine)
         return f"only {step.engine} takes it: {told.engine} ({told.pattern}): {told.reason}"
+    if any(isinstance(node.op, ops.FloatConv2d | ops.FloatDense) for node in step.layer.nodes):
+        each = step.cost.total / max(1, step.layer.macs)
+        return (
+            f"left in float32 by the network, which only {step.engine} computes, at {each:.1f} "
+            "cycles a multiply-accumulate"
+        )
     return f"only {step.engine} has a pattern for it"
