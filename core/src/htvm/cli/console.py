@@ -20,6 +20,7 @@ from htvm.errors import HtvmError
 
 _FILE_COLUMNS = 160
 _READABLE_COLUMNS = 100
+_LABEL = 10
 
 
 class OutputClosed(Exception):
@@ -126,6 +127,20 @@ def wrapped(text: str, screen: Console, indent: str = "") -> str:
         initial_indent=indent,
         subsequent_indent=indent,
         break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def labelled(label: str, text: str, screen: Console) -> str:
+    """A fact behind its label; on a terminal its lines stand below one another."""
+    head = f"  {label:<{_LABEL}} "
+    if not screen.is_terminal:
+        return head + printable(text)
+    return fill(
+        printable(text),
+        screen.width,
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
         break_on_hyphens=False,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -90,23 +91,32 @@ def _only(layers: list[Layer], name: str, run: Deployment) -> list[Layer]:
 def _show_details(layers: list[Layer]) -> None:
     screen = console.output()
     for item in layers:
-        lines = [f"{item.name} ({item.op}) on {item.engine}", f"  {item.reason}"]
-        facts = {
-            "source": ", ".join(item.source_nodes),
-            "tile": item.tile,
-            "tiles": str(item.tiles),
-            "runner-up": item.runner_up,
-            "cycles": f"{item.cycles.total:,} = compute {item.cycles.compute:,}, "
-            f"transfer {item.cycles.transfer:,}, overhead {item.cycles.overhead:,}",
-            "reads": "; ".join(f"{x.name} as {x.layout}" for x in item.inputs),
-            "writes": f"{item.output.name} as {item.output.layout}",
-        }
-        lines += [f"  {key:<10} {text}" for key, text in facts.items() if text]
-        lines += [f"  rewrite    {text}" for text in item.rewrites]
-        for other in item.alternatives:
-            verdict = other.reason or f"{other.cycles:,} cycles"
-            lines.append(f"  instead    {other.engine} ({other.pattern}): {verdict}")
-        screen.print("\n".join(lines), markup=False)
+        screen.print(f"{item.name} ({item.op}) on {item.engine}", markup=False)
+        for label, text in _details(item):
+            if text:
+                screen.print(console.labelled(label, text, screen), markup=False)
+
+
+def _details(item: Layer) -> Iterator[tuple[str, str]]:
+    """What to tell about a layer, each with its label."""
+    yield "why", item.reason
+    yield "source", ", ".join(item.source_nodes)
+    yield "tile", item.tile
+    yield "tiles", str(item.tiles)
+    yield "runner-up", item.runner_up
+    parts = item.cycles
+    yield (
+        "cycles",
+        f"{parts.total:,} = compute {parts.compute:,}, transfer {parts.transfer:,}, "
+        f"overhead {parts.overhead:,}",
+    )
+    yield "reads", "; ".join(f"{end.name} as {end.layout}" for end in item.inputs)
+    yield "writes", f"{item.output.name} as {item.output.layout}"
+    for text in item.rewrites:
+        yield "rewrite", text
+    for other in item.alternatives:
+        cost = "" if other.cycles is None else f"{other.cycles:,} cycles"
+        yield "instead", f"{other.engine} ({other.pattern}): {other.reason or cost}"
 
 
 def _explain_code(code: str, *, as_json: bool) -> None:
