@@ -42,10 +42,10 @@ def moments(op: Linear, seen: Floats, wanted: Floats | None = None) -> Moments:
     for ours, theirs in _pairs(op, seen, wanted):
         count += ours.shape[2]
         turned = np.swapaxes(ours, 1, 2)
-        sums[0] += ours.sum(axis=2, dtype=np.float64)
+        sums[0] += ours.sum(axis=2)
         products[0] += np.matmul(ours, turned)
         if theirs is not None:
-            sums[1] += theirs.sum(axis=2, dtype=np.float64)
+            sums[1] += theirs.sum(axis=2)
             products[1] += np.matmul(theirs, turned)
     if wanted is None:
         sums[1], products[1] = sums[0], products[0]
