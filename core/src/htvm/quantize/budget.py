@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from htvm.deployment import AccuracyBudget
+from htvm.partition.names import shortened
 from htvm.quantize.network import FloatNetwork, Floats
 from htvm.quantize.progress import SILENT, Listener
 from htvm.quantize.quality import Quality, Run, Samples
@@ -24,6 +25,8 @@ Leaving = Callable[[frozenset[str]], Run]
 BUDGET_PROPERTY = "accuracy_budget"
 """The property of a quantised file that holds what became of its budget, as JSON."""
 
+_NAME = 60
+"""Characters of a layer's name that are shown."""
 _TRIALS = 32
 """Samples by which layers are compared with each other."""
 
@@ -174,10 +177,10 @@ def spend(budget: AccuracyBudget, search: Search, listener: Listener = SILENT) -
     for name, alone_db in _by_harm(search, listener):
         if name in real_layers(search.network, spending.exempt):
             continue
-        listener.status(f"leaving {name} real")
+        listener.status(f"leaving {shortened(name, _NAME)} real")
         step = _exempted(search, spending.exempt, name, alone_db)
         spending = replace(spending, exemptions=(*spending.exemptions, step))
-        listener.line(f"{name} real: {told(step.after, judged.count)}")
+        listener.line(f"{shortened(name, _NAME)} real: {told(step.after, judged.count)}")
         if spending.is_kept:
             break
     return spending

@@ -1,8 +1,8 @@
 """Layers that keep the source's real numbers, and what follows from that for their neighbours.
 
 A layer left in real numbers reads and gives real numbers. Ops without weights join it: those whose
-operands are all real, so that a run of real layers needs no way there and back in between, and sums
-that only real layers read, whose own rounding would serve nobody.
+operands are all real, so that a run of real layers needs no way there and back in between, and
+averages that only real layers read: the host computes those anyway, and rounded they are coarse.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from htvm.ir.graph import Node
-from htvm.quantize.network import FloatNetwork, Linear, Sum
+from htvm.quantize.network import AvgPool, FloatNetwork, Linear, Sum
 
 
 def sums(network: FloatNetwork) -> tuple[str, ...]:
@@ -48,13 +48,11 @@ def real_tensors(network: FloatNetwork, real: frozenset[str]) -> frozenset[str]:
 def _with_feeding(
     network: FloatNetwork, exempt: frozenset[str], quantised: frozenset[str]
 ) -> frozenset[str]:
-    """The layers and the sums without weights that only they read."""
+    """The layers and the averages that only they read."""
     chosen = set(exempt)
     for layer in reversed(network.layers):
-        may_follow = isinstance(layer.op, Sum) and not isinstance(layer.op, Linear)
-        if layer.name in quantised or layer.output == network.output or not may_follow:
-            continue
-        if _read_only_by(network, layer.output, chosen):
+        may_follow = isinstance(layer.op, AvgPool) and layer.name not in quantised
+        if may_follow and _read_only_by(network, layer.output, chosen):
             chosen.add(layer.name)
     return frozenset(chosen)
 

@@ -6,36 +6,63 @@ from pydantic import ValidationError
 
 from htvm.deployment import Deployment
 from htvm.dispatch.plan import LayerStep
-from htvm.ir.graph import Origin
 from htvm.quantize.budget import BUDGET_PROPERTY
 from htvm.report.model import Budget, BudgetQuality
 
 
-def budget_of(origin: Origin) -> Budget | None:
-    """What became of the budget; None if the file knows of none, or has one it did not get here."""
-    text = origin.metadata.get(BUDGET_PROPERTY)
-    if text is None:
+def budget_of(run: Deployment) -> Budget | None:
+    """What became of the budget, its layers called as in this run; None if the file has none."""
+    budget = _stored(run)
+    if budget is None:
         return None
+    names = _names(run)
+    exemptions = [
+        step.model_copy(
+            update={
+                "layer": names.get(step.layer, step.layer),
+                "node": step.layer,
+                "followed": [names.get(name, name) for name in step.followed],
+            }
+        )
+        for step in budget.exemptions
+    ]
+    return budget.model_copy(update={"exemptions": exemptions})
+
+
+def _stored(run: Deployment) -> Budget | None:
+    """The property of the file, its layers called as there."""
+    text = run.graph.origin.metadata.get(BUDGET_PROPERTY)
     try:
-        return Budget.model_validate_json(text)
+        return None if text is None else Budget.model_validate_json(text)
     except ValidationError:
         return None
 
 
+def _names(run: Deployment) -> dict[str, str]:
+    """The layer in which each node of the file begins."""
+    found: dict[str, str] = {}
+    for step in run.dispatch.layers if run.dispatch else ():
+        for name in _nodes(step):
+            found.setdefault(name, step.name)
+    return found
+
+
+def _nodes(step: LayerStep) -> set[str]:
+    return {name for node in step.layer.nodes for name in (node.name, *node.source)}
+
+
 def spared(run: Deployment, step: LayerStep) -> str:
     """Why a layer is left in float32 by the budget; empty if it is not."""
-    budget = budget_of(run.graph.origin)
-    if budget is None:
-        return ""
-    names = {name for node in step.layer.nodes for name in (node.name, *node.source)}
-    for exempted in budget.exemptions:
-        if exempted.layer in names:
+    budget, nodes = _stored(run), _nodes(step)
+    for exempted in budget.exemptions if budget else ():
+        if exempted.layer in nodes:
             return (
                 "left in float32 by the accuracy budget: its rounding alone leaves the output "
                 f"{exempted.alone_db:.1f} dB of signal to noise"
             )
-        if names & set(exempted.followed):
-            return f"left in float32 by the accuracy budget, together with {exempted.layer}"
+        if not nodes.isdisjoint(exempted.followed):
+            because = _names(run).get(exempted.layer, exempted.layer)
+            return f"left in float32 by the accuracy budget, together with {because}"
     return ""
 
 

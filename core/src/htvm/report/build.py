@@ -35,7 +35,7 @@ def build_report(run: Deployment) -> model.Report:
         stages=[model.Stage(name=stage.name, summary=stage.summary) for stage in run.stages],
         numerics=numerics(run),
         calibration=_calibration(run),
-        budget=budget_of(run.graph.origin),
+        budget=budget_of(run),
     )
 
 
