@@ -5,12 +5,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from networks import Builder
 from stages import build
 
+from htvm.codegen.functions import _quoted
 from htvm.codegen.interface import Port
-from htvm.codegen.text import comment_lines
+from htvm.codegen.text import comment_lines, not_finite
 from htvm.ir.dtype import DType
 from htvm.ir.tensor import Quantization, Tensor
 from htvm.partition.names import shortened
@@ -164,6 +166,23 @@ def test_long_names_lose_their_middle(longest):
     assert name.startswith(short.split("..")[0])
     assert name.endswith(short.split("..")[1])
     assert shortened(short, longest) == short
+
+
+def test_headers_of_the_system_stand_in_angle_brackets():
+    assert [_quoted(name) for name in ("string.h", "<a.h>", "acme.h", '"math.h"')] == [
+        "<string.h>",
+        "<a.h>",
+        '"acme.h"',
+        '"math.h"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "needed"), [(1.5, False), (float("inf"), True), (float("nan"), True)]
+)
+def test_only_what_is_not_finite_needs_math(value, needed):
+    assert not_finite(np.array([0, value], np.float32)) == needed
+    assert not not_finite(np.array([1, 2], np.int8))
 
 
 def made(folder: Path, *arguments: str, fails: bool = False) -> str:

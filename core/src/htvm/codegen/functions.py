@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from htvm.codegen.naming import SYSTEM_HEADERS
 from htvm.codegen.text import comment, indented
 from htvm.dispatch.plan import Dispatch, LayerStep
 from htvm.schedule.kernels import Kernel, Schedule
@@ -86,7 +87,10 @@ def collect(schedule: Schedule) -> Functions:
 
 
 def _quoted(name: str) -> str:
-    return name if name[0] in '<"' else f'"{name}"'
+    """A header as it stands in an include; the system's in angle brackets."""
+    if name[0] in '<"':
+        return name
+    return f"<{name}>" if name.removesuffix(".h") in SYSTEM_HEADERS else f'"{name}"'
 
 
 def parameters(plan: Dispatch, kernel: Kernel) -> tuple[Parameter, ...]:

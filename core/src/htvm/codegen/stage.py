@@ -12,8 +12,7 @@ from htvm.codegen.interface import ports
 from htvm.codegen.naming import project_name
 from htvm.codegen.project import Project
 from htvm.codegen.runtimes import Joined, join
-from htvm.codegen.text import array_rows, comment_text
-from htvm.ir.dtype import DType
+from htvm.codegen.text import array_rows, comment_text, not_finite
 from htvm.ir.tensor import Array
 from htvm.memory.plan import MemoryPlan
 from htvm.numerics import execute, random_inputs
@@ -124,7 +123,8 @@ def _code(schedule: Schedule, memory: MemoryPlan, runtime: Joined, net: str) -> 
         "symbols": arrays.symbols,
         "regions": regions,
         "uses_regions": any("{regions}" in text for text in runtime.begins),
-        "uses_math": any(symbol.dtype == "float32" for symbol in arrays.symbols),
+        "weights_need_math": any(not_finite(symbol.data) for symbol in arrays.symbols),
+        "needs_libm": "<math.h>" in found.includes,
         "functions": found.functions,
         "helpers": found.helpers,
         "system_includes": [name for name in found.includes if name.startswith("<")],
@@ -148,5 +148,5 @@ def _golden(schedule: Schedule) -> dict[str, Any]:
         "golden": [
             (port, array_rows(values[port.tensor.name], port.tensor.dtype)) for port in both
         ],
-        "golden_uses_math": any(port.tensor.dtype is DType.FLOAT32 for port in both),
+        "golden_needs_math": any(not_finite(values[port.tensor.name]) for port in both),
     }

@@ -61,6 +61,11 @@ def _float(value: float) -> str:
     return f"{value.hex()}f"
 
 
+def not_finite(data: Array) -> bool:
+    """Whether writing the elements takes ``NAN`` or ``INFINITY`` of ``math.h``."""
+    return data.dtype == np.float32 and not np.isfinite(data).all()
+
+
 def array_rows(data: Array, dtype: DType) -> str:
     """The elements as rows of an initialiser, as many to a line as fit."""
     values = data.reshape(-1).tolist()
