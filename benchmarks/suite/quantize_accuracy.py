@@ -159,7 +159,7 @@ def _row(
         "network": name,
         "how": how,
         "score": f"{result.value:.2f}",
-        "agreement": f"{result.agreement:.2f}",
+        "agreement": f"{result.agreement:.2f}" if name in BARS else f"{result.agreement:.4f}",
         "seconds": seconds,
         "met": "" if met is None else "yes" if met else "no",
     }
