@@ -19,7 +19,7 @@ from htvm.quantize.calibration import checked
 from htvm.quantize.equalise import equalise
 from htvm.quantize.execute import output
 from htvm.quantize.integer import Step, logits, read_inputs, run, worst_sum
-from htvm.quantize.network import Add, Linear
+from htvm.quantize.network import Add, AvgPool, Linear
 from htvm.quantize.offset import without_offsets
 from htvm.quantize.quantise import quantise
 from htvm.quantize.rounding import Range, compensated, error, nearest
@@ -65,6 +65,16 @@ def test_onnxruntime_reference_and_ours_agree_in_every_element(
     assert np.array_equal(by_onnxruntime(path, given_x), exact)
     assert np.array_equal(run(quantised, held)[found.output], exact)
     assert graph.tensors["x"].quantization.zero_point == quantised.input_zero
+
+
+def test_the_scale_of_an_average_is_a_shift_away_from_that_of_its_input(tmp_path) -> None:
+    net = FloatNet(tmp_path)
+    x = net.op("AveragePool", net.op("Relu", net.conv("x", 3, 8)), kernel_shape=[3, 3])
+    found = network(net.save(net.conv(net.op("Relu", net.conv(x, 8, 8)), 8, 4)))
+    quantised = quantise(found, checked({"x": samples(12, 0)}, "x"), SCHEME).integers
+    (pool,) = [layer for layer in quantised.network.layers if isinstance(layer.op, AvgPool)]
+    ratio = quantised.scales[pool.output] * 9 / quantised.scales[pool.inputs[0]]
+    assert log2(ratio) == pytest.approx(quantised.steps[pool.name].shift)
 
 
 def test_a_one_sided_input_gets_a_zero_point_and_its_border_holds_it(tmp_path) -> None:

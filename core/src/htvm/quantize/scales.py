@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import ceil, isfinite, log2, prod
+from math import ceil, inf, isfinite, log2, prod
 
 import numpy as np
 
@@ -205,7 +205,8 @@ class Search:
         return self._bases[self._home[tensor]] * 2.0 ** self._exponents[tensor]
 
     def _improve(self, family: Family) -> None:
-        best = self._cost(family), self._bases[family], dict(self._adds)
+        now = inf if self._averages(family) else self._cost(family)
+        best = now, self._bases[family], dict(self._adds)
         for adds in self._add_options(family):
             found = exponents(self._network, adds)
             if found is None:
@@ -225,8 +226,7 @@ class Search:
             yield {**self._adds, name: 1 - self._adds[name]}
 
     def _candidates(self, family: Family) -> Iterator[float]:
-        makers = [self._network.producers.get(name) for name in family.members]
-        if any(maker is not None and isinstance(maker.op, AvgPool) for maker in makers):
+        if self._averages(family):
             yield from self._pooled(family)
             return
         start = self._start(family)
@@ -236,6 +236,11 @@ class Search:
             base = start * 2.0 ** (_ABOVE - index / _STEPS)
             if all(base * 2.0 ** self._exponents[n] <= self._limit(n) for n in family.members):
                 yield base
+
+    def _averages(self, family: Family) -> bool:
+        """Whether the scale goes by the one before, so that only some are possible at all."""
+        makers = [self._network.producers.get(name) for name in family.members]
+        return any(maker is not None and isinstance(maker.op, AvgPool) for maker in makers)
 
     def _pooled(self, family: Family) -> Iterator[float]:
         """Scales of an average that are a shift away from the sum's."""
