@@ -17,6 +17,8 @@ CODES: Mapping[str, str] = {
     "E105": "External data of an ONNX file lies outside the network's folder, or is not what the "
     "network says it is.",
     "E110": "An array given to the integer reference does not fit the network's input.",
+    "E115": "The network named by --source takes other samples than the one deployed, or it is not "
+    "known what the integers of the latter stand for.",
     "E120": "The file of samples does not exist.",
     "E121": "The file of samples is no .npz or .npy of plain arrays. Pickled objects are never "
     "loaded, because loading them can run code.",

@@ -70,6 +70,7 @@ def deploy(
     input_layout: ImageOrder | None = None,
     input_scale: float = 1.0,
     input_offset: float = 0.0,
+    source: str | Path | None = None,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     settings: Mapping[str, str] | None = None,
     pins: Mapping[str, str] | None = None,
@@ -99,6 +100,8 @@ def deploy(
         input_layout: Axis order of the samples when it is not the network's.
         input_scale: Factor that brings the samples to the network's own numbers.
         input_offset: Added then.
+        source: The network this one was quantised from, to compare the samples' results with
+            instead of with the network itself.
         shapes: Input shapes in place of the file's, by name.
         settings: Hardware numbers and options to change, as ``--set`` takes them.
         pins: Layer name -> engine that must run it.
@@ -126,7 +129,7 @@ def deploy(
     options = VerifyOptions(random=random, sanitize=sanitize, seed=seed, timeout_s=timeout_s)
     if inputs is not None:
         spec = parse_spec(str(inputs), layout=input_layout, scale=input_scale, offset=input_offset)
-        options = replace(options, given=(spec,))
+        options = replace(options, given=(spec,), source=None if source is None else Path(source))
     request = Request(
         path=Path(path),
         target=target,

@@ -37,6 +37,8 @@ class VerifyOptions:
         seed: Seed of the random samples.
         timeout_s: Seconds one layer of one inference may take; None for a limit that grows with
             the layer's work.
+        source: The network to compare the given samples' results with; None for the one that is
+            deployed, as its file has it.
     """
 
     random: int = 4
@@ -46,6 +48,7 @@ class VerifyOptions:
     required: bool = False
     seed: int = 0
     timeout_s: float | None = None
+    source: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +142,8 @@ class Deployment:
         target: The target as its distribution announces it.
         hardware: The chip, settings applied.
         graph: The integer network, as the file says it.
-        source: The file the user gave; None for a network built by a program.
+        source: The file whose own runtime results are compared with; None for a network built by
+            a program.
         given: The user's own samples.
         rewritten: The same network in the arithmetic of the target's engines.
         matches: Candidate layers.

@@ -25,7 +25,7 @@ from htvm.fidelity.stage import compare
 from htvm.frontend import integerise, read
 from htvm.frontend.source import Source
 from htvm.host.compiler import find_compiler
-from htvm.host.inputs import load_inputs
+from htvm.host.inputs import load_inputs, shown_to
 from htvm.host.stage import verify
 from htvm.host.values import Port
 from htvm.ir.graph import Graph
@@ -89,7 +89,7 @@ def run(
             summaries.quantised,
             progress,
         )
-        ports = source_ports(source, outcome.hints)
+        ports = source_ports(given)
         source, extra, notes = as_source(outcome, source), (report,), outcome.notes
     start, graph_report = _timed(
         "integerise",
@@ -98,8 +98,19 @@ def run(
         progress,
     )
     reports = (read_report, *extra, graph_report)
-    start = replace(start, source=given, notes=(*notes, *start.notes))
+    start = replace(_with_source(start, given), notes=(*notes, *start.notes))
     return _onward(stages, start, session, reports, _Listeners(progress, status))
+
+
+def _with_source(start: Deployment, given: Source) -> Deployment:
+    """The network to compare with: the user's file, or the one it was quantised from."""
+    request = start.request
+    if request.verify is None or request.verify.source is None:
+        return replace(start, source=given)
+    source = read(request.verify.source, shapes=request.shapes)
+    ports = source_ports(source)
+    shown = tuple(shown_to(samples, ports) for samples in start.given)
+    return replace(start, source=source, given=shown)
 
 
 def _quantize(
@@ -246,7 +257,7 @@ def _compare(done: Deployment, _: Session, status: Status) -> Deployment:
             done.graph,
             done.source,
             done.given[0],
-            same_network=done.request.calibration is None,
+            same_network=done.source.sha256 == done.graph.origin.sha256,
             progress=lambda count, of: status(f"compare: sample {count:,} of {of:,}"),
         )
     except RuntimeMissing as error:

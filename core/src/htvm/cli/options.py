@@ -92,6 +92,12 @@ inputs = _apply(
         "--input-offset", type=float, default=0.0, show_default=True, help="Then add this."
     ),
     click.option(
+        "--source",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The network MODEL was quantised from: compare results with it, not with MODEL.",
+    ),
+    click.option(
         "--random",
         "random_samples",
         type=click.IntRange(0, 10_000),
@@ -260,10 +266,16 @@ def _prepared_like_calibration(text: str, values: dict[str, Any]) -> InputSpec:
 
 
 def verify_options(values: dict[str, Any], *, required: bool) -> VerifyOptions:
-    """The verification asked for by the options of :data:`inputs`."""
+    """The verification asked for by the options of :data:`inputs`.
+
+    Raises:
+        UsageError: E100.
+    """
     from htvm.deployment import VerifyOptions
     from htvm.host.inputs import parse_spec
 
+    if values["source"] and not values["given"]:
+        raise UsageError("--source leaves nothing to compare", hint="--inputs FILE[:KEY]")
     spec = values["given"] and parse_spec(
         values["given"],
         layout=values["input_layout"],
@@ -277,6 +289,7 @@ def verify_options(values: dict[str, Any], *, required: bool) -> VerifyOptions:
         required=required,
         seed=values["seed"],
         timeout_s=values["timeout"],
+        source=values["source"],
     )
 
 
@@ -286,11 +299,8 @@ def refuse_samples(values: dict[str, Any]) -> None:
     Raises:
         UsageError: E100.
     """
-    useless = [
-        option
-        for option, given in (("--inputs", values["given"]), ("--sanitize", values["sanitize"]))
-        if given
-    ]
+    asked = (("--inputs", "given"), ("--sanitize", "sanitize"), ("--source", "source"))
+    useless = [option for option, key in asked if values[key]]
     if useless:
         raise UsageError(
             f"--no-verify leaves no use for {useless[0]}", hint="leave out one of them"

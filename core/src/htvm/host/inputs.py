@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -119,6 +119,34 @@ def load_inputs(spec: InputSpec, graph: Graph, ports: Mapping[str, Port] | None 
         readings=read,
         doubts=tuple(dict.fromkeys(doubt for port, one in told for doubt in doubts(one, port))),
     )
+
+
+def shown_to(given: InputSet, ports: Mapping[str, Port]) -> InputSet:
+    """The same samples, as another network takes them that stands for the same real numbers.
+
+    Args:
+        given: Samples of one network.
+        ports: The inputs of the other.
+
+    Raises:
+        UsageError: E115 the inputs are not the same, or it is not known what the integers of the
+            first network stand for.
+    """
+    if set(ports) != set(given.arrays) or set(ports) != set(given.reals):
+        raise UsageError(
+            "the network given with --source does not take the same samples",
+            code="E115",
+            seen=f"inputs {', '.join(ports)}",
+            accepted=f"inputs {', '.join(given.arrays)}, whose integers have a known scale",
+            hint="--source takes the network that MODEL was quantised from",
+        )
+    return replace(given, source={n: _shown(given.reals[n], port) for n, port in ports.items()})
+
+
+def _shown(real: Array, port: Port) -> Array:
+    if port.dtype.is_integer and port.quantization is not None:
+        return quantised(real, port).own
+    return real.astype(np.float32)
 
 
 def _fed(reading: Reading, port: Port) -> Reading:

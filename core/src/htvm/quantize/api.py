@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
@@ -19,7 +19,7 @@ from htvm.quantize.calibration import Calibration, load_calibration
 from htvm.quantize.execute import output
 from htvm.quantize.integer import IntegerNetwork, exempted, logits, ties
 from htvm.quantize.judging import judged_samples, trial_samples
-from htvm.quantize.network import FloatNetwork, Floats, Hint
+from htvm.quantize.network import FloatNetwork, Floats
 from htvm.quantize.progress import SILENT, Listener
 from htvm.quantize.quality import Run, Samples, decibels, mean_squared
 from htvm.quantize.quantise import Quantised, quantise
@@ -67,7 +67,6 @@ class Outcome:
         sqnr_db: Signal to quantisation noise at the output, on calibration data.
         way: How it was made.
         notes: What the user should know.
-        hints: What the source's own integers stand for at its inputs, where it was quantised.
         spending: What became of the accuracy budget; None if there was none.
     """
 
@@ -80,7 +79,6 @@ class Outcome:
     sqnr_db: float
     way: str
     notes: tuple[str, ...]
-    hints: Mapping[str, Hint] = field(default_factory=dict)
     spending: Spending | None = None
 
     @property
@@ -122,7 +120,7 @@ def quantize_source(source: Source, options: Options, listener: Listener = SILEN
     else:
         made = _limited(job, options.scheme, listener)
     notes = (*network.notes, *data.warnings, *made.notes)
-    return replace(made, notes=notes, hints=network.hints)
+    return replace(made, notes=notes)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,4 +1,4 @@
-"""What the inputs of a network take that is quantised in the run that deploys it."""
+"""What the inputs of a network take that another one was quantised from."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from htvm.host.values import Port
 from htvm.ir.dtype import DType
 from htvm.ir.tensor import Quantization
 from htvm.quantize.network import Hint
+from htvm.quantize.source.read import float_network
 
 _TYPES = {"UINT8": DType.UINT8, "INT8": DType.INT8, "uint8": DType.UINT8, "int8": DType.INT8}
 """By TFLite's and ONNX's names."""
 
 
-def source_ports(source: Source, hints: Mapping[str, Hint]) -> dict[str, Port]:
-    """The inputs of the network as it was before it was quantised.
+def source_ports(source: Source) -> dict[str, Port]:
+    """The inputs of a network as it was before it was quantised.
 
-    Args:
-        source: Its file.
-        hints: What the integers of its tensors stand for, by name, where it holds integers.
+    Raises:
+        HtvmError: The network cannot be read.
     """
+    declared = _declared(source)
+    hints: Mapping[str, Hint] = {}
+    if any(dtype.is_integer for dtype in declared.values()):
+        hints = float_network(source).hints
     ports = {}
-    for name, dtype in _declared(source).items():
+    for name, dtype in declared.items():
         hint = hints.get(name)
         meaning = None
         if dtype.is_integer and hint is not None:
