@@ -126,3 +126,14 @@ def test_interrupt_while_loading():
         [sys.executable, "-c", LATE], capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stderr) == (130, "error[HTVM-E002]: interrupted\n")
+
+
+@pytest.mark.parametrize("group", [(), ("target",)])
+def test_a_group_lists_its_commands_in_whole_lines(htvm, monkeypatch, group):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = htvm(*group).out.split("Commands:")[1].strip().splitlines()
+    assert len(lines) >= 3
+    for line in lines:
+        assert line.endswith(".")
+        assert "..." not in line
+        assert htvm(*group, line.split()[0], "--help").code == 0

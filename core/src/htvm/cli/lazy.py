@@ -16,26 +16,34 @@ class LazyGroup(click.Group):
     """Loads a command's module only when the command is asked for.
 
     Args:
-        modules: Command name -> module that holds it as ``command``.
+        modules: What the module of a command ``a-b`` is called before ``a_b``.
+        lines: Command name -> what it does, in a line of the group's help.
         options: As :class:`click.Group` takes them.
     """
 
-    def __init__(self, *, modules: Mapping[str, str], **options: Any) -> None:
+    def __init__(self, *, modules: str, lines: Mapping[str, str], **options: Any) -> None:
         super().__init__(**options)
         self._modules = modules
+        self._lines = lines
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the commands, sorted."""
         del ctx
-        return sorted(self._modules)
+        return sorted(self._lines)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, or None."""
         del ctx
-        if cmd_name not in self._modules:
+        if cmd_name not in self._lines:
             return None
-        command: click.Command = import_module(self._modules[cmd_name]).command
+        module = import_module(self._modules + cmd_name.replace("-", "_"))
+        command: click.Command = module.command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._lines[name]) for name in self.list_commands(ctx)])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -46,8 +54,8 @@ class LazyGroup(click.Group):
             UsageError: E100 there is no such command.
         """
         name = args[0]
-        if name not in self._modules and not name.startswith("-"):
-            meant = did_you_mean(name, self._modules)
+        if name not in self._lines and not name.startswith("-"):
+            meant = did_you_mean(name, self._lines)
             raise UsageError(
                 f"no such command: {name}",
                 seen=name,

@@ -17,25 +17,23 @@ from htvm.errors import HtvmError, InternalError, UsageError
 from htvm.suggest import did_you_mean
 
 _COMMANDS = {
-    name: f"htvm.cli.commands.{name.replace('-', '_')}"
-    for name in (
-        "deploy",
-        "doctor",
-        "explain",
-        "inspect",
-        "new-target",
-        "quantize",
-        "target",
-        "targets",
-        "verify",
-    )
+    "deploy": "Turn a network into a C project for a target, verified.",
+    "doctor": "Look whether everything htvm needs is here and works.",
+    "explain": "Tell why each layer runs where it does, or what an error means.",
+    "inspect": "Show the integer network a file holds.",
+    "new-target": "Make a small working package for a target of your own.",
+    "quantize": "Bring a float network to integers, looking at samples.",
+    "target": "Check, test and document a target.",
+    "targets": "List the installed targets.",
+    "verify": "Prove the C for a network on this machine, writing nothing.",
 }
 _PIPE_CLOSED = 128 + 13
 
 
 @click.group(
     cls=LazyGroup,
-    modules=_COMMANDS,
+    modules="htvm.cli.commands.",
+    lines=_COMMANDS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -134,6 +134,7 @@ def _about(plan: Dispatch, kernels: list[Kernel]) -> list[str]:
     if not isinstance(first.step, LayerStep):
         return own
     own = own or [first.step.tiling.summary]
+    own = [line.removeprefix(f"{first.step.layer.pattern}: ") for line in own]
     shapes = {_shapes(plan, kernel) for kernel in kernels}
     head = f"{first.step.layer.pattern} on {first.step.engine}"
     return [": ".join((head, *shapes)) if len(shapes) == 1 else head, *own]

@@ -14,7 +14,8 @@ class Runner:
     Attributes:
         name: ``"GVSoC"``, ``"the board on /dev/ttyUSB0"``.
         run: Builds and runs ``test/main.c`` of the project in a folder, and gives what it printed:
-            ``PASS <network>`` when the output is right.
+            ``PASS <network>`` when the output is right. ``make board`` with the chip's compiler and
+            ``LDFLAGS`` links it as ``build/device/<network>_test``.
         missing: Why it cannot run on this machine, such as a tool that is not installed; empty if
             it can.
     """

@@ -6,9 +6,22 @@ import click
 
 from htvm.cli.lazy import LazyGroup
 
-_COMMANDS = {name: f"htvm.cli.commands.target_{name}" for name in ("docs", "test", "validate")}
+_COMMANDS = {
+    "docs": "Write the page of a target's engines and supported ops.",
+    "test": "Run the conformance kit on a target.",
+    "validate": "Check a plug-in without running any of its layers.",
+}
 
 
-@click.command("target", cls=LazyGroup, modules=_COMMANDS)
-def command() -> None:
+@click.command(
+    "target",
+    cls=LazyGroup,
+    modules="htvm.cli.commands.target_",
+    lines=_COMMANDS,
+    invoke_without_command=True,
+)
+@click.pass_context
+def command(context: click.Context) -> None:
     """Check, test and document a target."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
