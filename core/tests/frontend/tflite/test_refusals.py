@@ -51,13 +51,13 @@ def test_a_hybrid_network_is_called_so(file):
     assert "hybrid" in refused(file).seen
 
 
-def test_a_float_op_between_integer_ones_is_refused(file):
+def test_a_float_function_between_integers_is_refused(file):
     file.inputs = [file.tensor("x", (1, 4), 0.1)]
     file.tensor("f", (1, 4), type="FLOAT32")
     file.tensor("g", (1, 4), type="FLOAT32")
     file.outputs = [file.tensor("y", (1, 4), 0.1)]
     file.op("DEQUANTIZE", ["x"], ["f"])
-    file.op("RELU", ["f"], ["g"])
+    file.op("HARD_SWISH", ["f"], ["g"])
     file.op("QUANTIZE", ["g"], ["y"])
     error = refused(file)
     assert "FLOAT32" in error.seen

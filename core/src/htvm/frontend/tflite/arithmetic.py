@@ -28,7 +28,7 @@ def sub(call: Call) -> None:
 def _sum(call: Call, function: str) -> None:
     """Both operands are brought to twice the greater scale, with 20 bits of head room."""
     a, b, result = call.scales(0, 1)
-    names, shape, form = _operands(call)
+    names, shape, form = operands(call)
     twice = 2 * max(a.scale, b.scale)
     scaled = [
         _widened(call, name, number, _head_room(scale, twice))
@@ -43,7 +43,7 @@ def _sum(call: Call, function: str) -> None:
 def mul(call: Call) -> None:
     """MUL."""
     a, b, result = call.scales(0, 1)
-    names, shape, form = _operands(call)
+    names, shape, form = operands(call)
     centred = [
         _widened(call, name, number, _centred(scale))
         for number, (name, scale) in enumerate(zip(names, (a, b), strict=True))
@@ -66,7 +66,7 @@ def minimum(call: Call) -> None:
 def _compare(call: Call, op: Elementwise) -> None:
     if len({scale_key(scale) for scale in call.scales(0, 1)}) != 1:
         raise call.refuse("different scales", "operands and result of one scale and zero point")
-    names, shape, form = _operands(call)
+    names, shape, form = operands(call)
     cast = Cast(out=DType.INT32)
     wide = [_widened(call, name, number, cast) for number, name in enumerate(names)]
     chosen = call.emit(op, wide, shape, DType.INT32, "wide")
@@ -98,7 +98,8 @@ def narrow() -> ShiftRequant:
     return ShiftRequant(out=DType.INT8, lo=-128, hi=127, mul=one, add=zero, shift=zero)
 
 
-def _operands(call: Call) -> tuple[tuple[str, str], tuple[int, ...], Form]:
+def operands(call: Call) -> tuple[tuple[str, str], tuple[int, ...], Form]:
+    """Both operands, the shape of the result, and the order of its axes."""
     form = call.form(0, 1)
     names = (call.take(0, form), call.take(1, form))
     shapes = [call.scope.tensor(name).shape for name in names]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -10,59 +11,89 @@ from htvm.frontend.tflite.call import Call, check_scale
 from htvm.frontend.tflite.multiplier import quantize_multipliers
 from htvm.frontend.tflite.window import placed, strides
 from htvm.ir.dtype import DType
-from htvm.ir.ops import Conv2d, Dense, Reshape
+from htvm.ir.ops import Conv2d, Dense, Pads, Pair, Reshape
 from htvm.ir.requant import TfliteRequant
 from htvm.ir.tensor import Array
 
 
 def conv_2d(call: Call) -> None:
     """CONV_2D, grouped where the filter has fewer channels than the image."""
-    weights = _weights(call, rank=4).transpose(0, 3, 1, 2)
-    channels = call.scope.tensor(call.image(0)).shape[1]
-    if channels % weights.shape[1] or weights.shape[0] % (channels // weights.shape[1]):
-        raise call.refuse(
-            f"{channels} channels, filter of {weights.shape[1]}", "channels the filter divides"
-        )
-    _convolve(call, weights, groups=channels // weights.shape[1], axis=0)
+    _convolve(call, *filters(call, "INT8"), axis=0)
 
 
 def depthwise_conv_2d(call: Call) -> None:
     """DEPTHWISE_CONV_2D with any channel multiplier."""
-    weights = _weights(call, rank=4).transpose(3, 0, 1, 2)
+    _convolve(call, *filters(call, "INT8"), axis=3)
+
+
+def filters(call: Call, kind: str) -> tuple[Array, int]:
+    """Weights of either kind of convolution as OIHW, and the number of groups.
+
+    Args:
+        call: The convolution.
+        kind: The file's type of weights and activations.
+
+    Raises:
+        UnsupportedModelError: they are of another type, or do not fit the image.
+    """
+    given = weights_of(call, 4, kind)
     channels = call.scope.tensor(call.image(0)).shape[1]
+    if call.operator.kind == "CONV_2D":
+        weights = given.transpose(0, 3, 1, 2)
+        if channels % weights.shape[1] or weights.shape[0] % (channels // weights.shape[1]):
+            raise call.refuse(
+                f"{channels} channels, filter of {weights.shape[1]}", "channels the filter divides"
+            )
+        return weights, channels // weights.shape[1]
+    weights = given.transpose(3, 0, 1, 2)
     if weights.shape[1] != 1 or weights.shape[0] % channels:
         raise call.refuse(
             f"{channels} channels, filter {list(call.shape(1))}",
             "a filter [1, height, width, channels * multiplier]",
         )
-    _convolve(call, weights, groups=channels, axis=3)
+    return weights, channels
 
 
-def _convolve(call: Call, weights: Array, *, groups: int, axis: int) -> None:
-    image = call.image(0)
-    _, _, height, width = call.scope.tensor(image).shape
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """How a filter slides over an image."""
+
+    stride: Pair
+    pad: Pads
+    dilation: Pair
+    size: Pair
+
+
+def framed(call: Call, kernel: tuple[int, ...]) -> Frame:
+    """The frame of a convolution with a kernel of this height and width."""
+    _, _, height, width = call.scope.tensor(call.image(0)).shape
     dilation = (call.operator.flag("DilationHFactor"), call.operator.flag("DilationWFactor"))
     if min(dilation) < 1:
         raise call.refuse(f"dilation {dilation}", "dilations of at least 1")
-    window = tuple((weights.shape[i + 2] - 1) * dilation[i] + 1 for i in (0, 1))
+    window = tuple((kernel[i] - 1) * dilation[i] + 1 for i in (0, 1))
     stride = strides(call)
     pad, size = placed(call, (height, width), (window[0], window[1]), stride)
+    return Frame(stride=stride, pad=pad, dilation=dilation, size=size)
+
+
+def _convolve(call: Call, weights: Array, groups: int, *, axis: int) -> None:
+    frame = framed(call, weights.shape[2:])
     source, result = call.scales(0)
     if any(call.input(1).zero_point):
         raise call.refuse("weights with a zero point", "symmetric weights")
     op = Conv2d(
-        stride=stride,
-        pad=pad,
-        dilation=dilation,
+        stride=frame.stride,
+        pad=frame.pad,
+        dilation=frame.dilation,
         groups=groups,
         input_zero_point=source.zero_point,
     )
     inputs = (
-        image,
+        call.image(0),
         call.scope.constant(call.input(1), "oihw", weights),
         *_bias(call, weights.shape[0]),
     )
-    shape = (1, weights.shape[0], *size)
+    shape = (1, weights.shape[0], *frame.size)
     acc = call.emit(op, inputs, shape, DType.INT32, "acc")
     factors = [
         source.scale * scale / result.scale
@@ -73,11 +104,9 @@ def _convolve(call: Call, weights: Array, *, groups: int, axis: int) -> None:
 
 def fully_connected(call: Call) -> None:
     """FULLY_CONNECTED; the input is flattened to rows as long as the filter's."""
-    weights = _weights(call, rank=2)
+    weights = weights_of(call, 2, "INT8")
     source, result = call.scales(0)
-    if call.operator.flag("WeightsFormat"):
-        raise call.refuse("shuffled weights", "weights in their default order")
-    rows = _rows(call, weights.shape[1])
+    rows = rows_of(call, weights.shape[1])
     shape = (*call.scope.tensor(rows).shape[:-1], weights.shape[0])
     filters = call.input(1)
     scales = _filter_scales(call, weights.shape[0], axis=0)
@@ -95,7 +124,10 @@ def fully_connected(call: Call) -> None:
     call.finish(_requant(call, factors, axis=len(shape) - 1), (acc,), shape, "plain")
 
 
-def _rows(call: Call, length: int) -> str:
+def rows_of(call: Call, length: int) -> str:
+    """The input of a fully connected layer as rows of this length."""
+    if call.operator.flag("WeightsFormat"):
+        raise call.refuse("shuffled weights", "weights in their default order")
     shape = call.shape(0)
     keep = bool(call.operator.flag("KeepNumDims"))
     if shape[-1:] != (length,) if keep else prod(shape) % length:
@@ -105,15 +137,16 @@ def _rows(call: Call, length: int) -> str:
     name = call.scope.in_order(call.input(0))
     if call.scope.tensor(name).shape == wanted:
         return name
-    return call.emit(Reshape(shape=wanted), (name,), wanted, DType.INT8, "rows")
+    return call.emit(Reshape(shape=wanted), (name,), wanted, call.scope.tensor(name).dtype, "rows")
 
 
-def _weights(call: Call, rank: int) -> Array:
+def weights_of(call: Call, rank: int, kind: str) -> Array:
+    """Constant weights, if they and the activations are of this type of the file."""
     tensor = call.input(1)
-    if tensor.type != "INT8":
-        raise call.refuse(f"weights of type {tensor.type}", "INT8 weights")
-    if call.input(0).type != "INT8":
-        raise call.refuse(f"input of type {call.input(0).type}", "INT8 activations")
+    if tensor.type != kind:
+        raise call.refuse(f"weights of type {tensor.type}", f"{kind} weights")
+    if call.input(0).type != kind:
+        raise call.refuse(f"input of type {call.input(0).type}", f"{kind} activations")
     value = call.constant(1)
     if value.ndim != rank:
         raise call.refuse(f"weights of shape {list(value.shape)}", f"weights of {rank} axes")

@@ -18,6 +18,7 @@ from htvm.frontend.tflite import (
 )
 from htvm.frontend.tflite.call import Call
 from htvm.frontend.tflite.decode import decode
+from htvm.frontend.tflite.floating import FLOAT_RULES
 from htvm.frontend.tflite.model import FileModel, FileTensor
 from htvm.frontend.tflite.scope import Scope
 from htvm.ir.graph import Graph
@@ -75,8 +76,9 @@ def integerise(source: Source) -> Graph:
         scope.add_input(tensor, _input_shape(source, tensor))
     _check_shape_options(source, model)
     for operator in model.operators:
-        rule = _RULES.get(operator.kind)
         call = Call(scope=scope, operator=operator)
+        is_float = call.has(0) and call.input(0).type == "FLOAT32"
+        rule = (FLOAT_RULES if is_float else _RULES).get(operator.kind, _RULES.get(operator.kind))
         if rule is None:
             raise refuse.unsupported_op(call.name, operator.kind, ", ".join(_RULES))
         rule(call)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import floor, frexp
+from math import floor, frexp, inf
 
 import numpy as np
 
@@ -61,6 +61,16 @@ def activation_range(function: int, scale: float, zero_point: int) -> tuple[int,
     lo = max(-128, _quantized(low, scale, zero_point))
     hi = 127 if high is None else min(127, _quantized(high, scale, zero_point))
     return lo, hi
+
+
+def real_range(function: int) -> tuple[float, float] | None:
+    """Least and greatest float a fused activation lets through; None if it is not known."""
+    if function == 0:
+        return -inf, inf
+    if function not in _REAL_RANGES:
+        return None
+    low, high = _REAL_RANGES[function]
+    return low, inf if high is None else high
 
 
 def _quantized(real: float, scale: float, zero_point: int) -> int:

@@ -12,7 +12,8 @@ _WHOLE = (-128, 127)
 
 def average_pool_2d(call: Call) -> None:
     """AVERAGE_POOL_2D; input and output have the same scale."""
-    image, kernel, stride, pad, shape = _window(call)
+    image, kernel, stride, pad, shape = window(call)
+    call.scales(0)
     lo, hi = call.clip()
     op = AvgPool2d(kernel=kernel, stride=stride, pad=pad, lo=lo, hi=hi)
     call.finish(op, (image,), shape, "image")
@@ -20,7 +21,8 @@ def average_pool_2d(call: Call) -> None:
 
 def max_pool_2d(call: Call) -> None:
     """MAX_POOL_2D."""
-    image, kernel, stride, pad, shape = _window(call)
+    image, kernel, stride, pad, shape = window(call)
+    call.scales(0)
     op = MaxPool2d(kernel=kernel, stride=stride, pad=pad)
     lo, hi = call.clip()
     if (lo, hi) == _WHOLE:
@@ -30,8 +32,8 @@ def max_pool_2d(call: Call) -> None:
     call.finish(Clip(lo=lo, hi=hi), (greatest,), shape, "image")
 
 
-def _window(call: Call) -> tuple[str, Pair, Pair, Pads, tuple[int, ...]]:
-    call.scales(0)
+def window(call: Call) -> tuple[str, Pair, Pair, Pads, tuple[int, ...]]:
+    """Image, kernel, stride, padding and result of a pool."""
     image = call.image(0)
     _, channels, height, width = call.scope.tensor(image).shape
     kernel = (call.operator.flag("FilterHeight"), call.operator.flag("FilterWidth"))

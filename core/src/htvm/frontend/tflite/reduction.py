@@ -17,16 +17,7 @@ from htvm.ir.requant import TfliteRequant
 def mean(call: Call) -> None:
     """MEAN over any axes: a sum, and a requantisation that holds the division."""
     x, y = call.scales(0)
-    shape = call.shape(0)
-    file_axes = sorted({call.axis(axis, len(shape), "plain") for axis in call.integers(1)})
-    keep = bool(call.operator.flag("KeepDims"))
-    form = _form(call, file_axes, keep)
-    axes = tuple(sorted(call.axis(axis, len(shape), form) for axis in file_axes))
-    name = call.take(0, form)
-    result = _reduced(call.scope.tensor(name).shape, axes, keep)
-    op = ReduceSum(axes=axes, keepdims=keep, input_zero_point=x.zero_point)
-    total = call.emit(op, (name,), result, DType.INT32, "sum")
-    count = prod(shape[axis] for axis in file_axes)
+    total, count, form = summed(call, DType.INT32, x.zero_point)
     mul, exponent = _divided(x.scale / y.scale, count)
     requant = TfliteRequant(
         out=DType.INT8,
@@ -36,7 +27,22 @@ def mean(call: Call) -> None:
         exponent=np.array([exponent], dtype=np.int64),
         zero_point=y.zero_point,
     )
-    call.finish(requant, (total,), result, form if len(result) == 4 else "plain")
+    call.finish(requant, (total,), call.scope.tensor(total).shape, form)
+
+
+def summed(call: Call, dtype: DType, zero_point: int) -> tuple[str, int, Form]:
+    """The sum over the axes, how many elements each adds, and the order of its axes."""
+    shape = call.shape(0)
+    file_axes = sorted({call.axis(axis, len(shape), "plain") for axis in call.integers(1)})
+    keep = bool(call.operator.flag("KeepDims"))
+    form = _form(call, file_axes, keep)
+    axes = tuple(sorted(call.axis(axis, len(shape), form) for axis in file_axes))
+    name = call.take(0, form)
+    result = _reduced(call.scope.tensor(name).shape, axes, keep)
+    op = ReduceSum(axes=axes, keepdims=keep, input_zero_point=zero_point)
+    total = call.emit(op, (name,), result, dtype, "sum")
+    count = prod(shape[axis] for axis in file_axes)
+    return total, count, form if len(result) == 4 else "plain"
 
 
 def _form(call: Call, axes: list[int], keep: bool) -> Form:

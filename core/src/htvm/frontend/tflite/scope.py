@@ -150,6 +150,10 @@ class Scope:
             self._constants[key] = self._put(constant(self._fresh(tensor.name), value, dtype))
         return self._constants[key]
 
+    def added(self, wanted: str, value: Array) -> str:
+        """Name of a constant that no tensor of the file holds."""
+        return self._put(constant(self._fresh(wanted), value, DType(value.dtype.name)))
+
     def emit(
         self,
         op: Op,
