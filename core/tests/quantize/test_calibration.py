@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from quantize_nets import FloatNet, network, residual, samples
@@ -9,6 +11,7 @@ from quantize_nets import FloatNet, network, residual, samples
 from htvm.errors import UsageError
 from htvm.host.inputs import InputSpec
 from htvm.quantize.calibration import load_calibration
+from htvm.quantize.network import Hint
 from htvm.quantize.statistics import gather
 
 
@@ -74,6 +77,16 @@ def test_few_or_equal_samples_are_warned_about(found, tmp_path) -> None:
     same = np.repeat(samples(1, 0), 4, axis=0)
     assert len(load(found, tmp_path, same).warnings) == 2
     assert not load(found, tmp_path, samples(20, 0)).warnings
+
+
+@pytest.mark.parametrize(("scale", "doubtful"), [(1.0, False), (1 / 255, True), (20.0, True)])
+def test_data_unlike_what_a_quantised_source_was_made_for_is_warned_about(
+    found, tmp_path, scale, doubtful
+) -> None:
+    quantised = replace(found, hints={"x": Hint(scale=6 / 255, zero_point=0, dtype="int8")})
+    warnings = load(quantised, tmp_path, samples(20, 0) * np.float32(scale)).warnings
+    assert bool(warnings) == doubtful
+    assert all("--calib-scale" in warning for warning in warnings)
 
 
 def test_layout_scale_and_offset_apply(found, tmp_path) -> None:

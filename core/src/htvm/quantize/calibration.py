@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from htvm.errors import UsageError
 from htvm.host.inputs import InputSpec, load_arrays
+from htvm.host.values import LITTLE_OF_RANGE, MUCH_BEYOND, Port, quantised
 from htvm.ir.dtype import DType
 from htvm.ir.graph import Graph, Origin
-from htvm.ir.tensor import Array, Tensor
+from htvm.ir.tensor import Array, Quantization, Tensor
 from htvm.quantize.images import load_images
 from htvm.quantize.network import FloatNetwork, Floats
 
@@ -62,7 +63,8 @@ def load_calibration(
     if samples is not None and samples < count:
         drawn = np.sort(np.random.default_rng(seed).choice(count, samples, replace=False))
         floats = {name: array[drawn] for name, array in floats.items()}
-    return checked(floats, spec.name)
+    found = checked(floats, spec.name)
+    return replace(found, warnings=(*found.warnings, *_doubts(floats, network)))
 
 
 def checked(arrays: Mapping[str, Floats], owner: str) -> Calibration:
@@ -95,6 +97,25 @@ def checked(arrays: Mapping[str, Floats], owner: str) -> Calibration:
         only = "only one calibration sample" if count == 1 else f"only {count} calibration samples"
         warnings.append(f"{only}; a hundred give steadier results")
     return Calibration(arrays=arrays, samples=count, warnings=tuple(warnings))
+
+
+def _doubts(arrays: Mapping[str, Floats], network: FloatNetwork) -> Iterator[str]:
+    """Data unlike what a quantised source was made for."""
+    for name, array in arrays.items():
+        hint = network.hints.get(name)
+        if hint is None:
+            continue
+        meaning = Quantization(scale=(hint.scale,), zero_point=hint.zero_point)
+        port = Port(name=name, dtype=DType(hint.dtype), quantization=meaning)
+        reading = quantised(array, port)
+        little = reading.spread is not None and reading.spread < LITTLE_OF_RANGE
+        if little or reading.beyond > MUCH_BEYOND:
+            low, high = (hint.scale * (end - hint.zero_point) for end in port.dtype.bounds)
+            yield (
+                f"the calibration samples for {name} go from {array.min():g} to {array.max():g}, "
+                f"the network was made for {low:g} to {high:g}: --calib-scale and --calib-offset "
+                "bring them there"
+            )
 
 
 def _stand_in(network: FloatNetwork) -> Graph:
