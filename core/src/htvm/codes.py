@@ -28,8 +28,8 @@ CODES: Mapping[str, str] = {
     "E125": "The file holds no samples, or not as many for every input.",
     "E126": "The samples are not numbers.",
     "E127": "The samples hold NaN or infinity.",
-    "E128": "The samples do not fit the input's integer type. Nothing is rounded or clipped "
-    "silently; --input-scale and --input-offset bring real numbers to the input's integers.",
+    "E128": "The samples were taken as the network's own integers, because a factor or offset was "
+    "given or no scale is known, and do not fit the input's type.",
     "E129": "The array 'labels' does not hold one integer per sample.",
     "E130": "An option that takes KEY=VALUE was given something else.",
     "E131": "An option that takes a shape was given something else.",

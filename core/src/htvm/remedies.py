@@ -16,6 +16,8 @@ REMEDIES: Mapping[str, str] = {
     "E104": "`htvm inspect` shows the inputs; give --shape INPUT=1x3x32x32 with as many axes.",
     "E105": "Put the data files beside the network, or save the network in one file.",
     "E110": "Give one array for each input, of the input's shape and integers that fit its type.",
+    "E115": "Name the file that MODEL was quantised from: `htvm quantize` keeps the names of its "
+    "inputs. Leave --source out to compare with MODEL itself.",
     "E120": "Check the path before the last colon of FILE[:KEY].",
     "E121": "Write the samples with numpy.save or numpy.savez, without objects in them.",
     "E122": "Name one of the keys the message lists: FILE.npz:KEY.",
@@ -26,7 +28,8 @@ REMEDIES: Mapping[str, str] = {
     "E126": "Store numbers: integers or floats.",
     "E127": "Look where the NaN or infinity comes from, often a division in preprocessing, and "
     "leave those samples out.",
-    "E128": "Bring the samples to the input's integers with --input-scale and --input-offset; "
+    "E128": "Bring the samples to the input's integers with --input-scale and --input-offset, or "
+    "leave both out where the input's scale is known and the samples are real numbers; "
     "`htvm inspect` shows what an integer stands for.",
     "E129": "Store the class of every sample as one integer in the array 'labels'.",
     "E130": "Write KEY=VALUE, without spaces around the equals sign.",
