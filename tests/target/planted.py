@@ -241,12 +241,12 @@ PLANTED: dict[str, Planted] = {
     ),
     "C that draws a warning": Planted(
         file=PLUGIN,
-        old="return None if program is None else DRIVER.emit(program)",
+        old="return None if program is None else self.driver.emit(program)",
         new="""from dataclasses import replace
 
         if program is None:
             return None
-        code = DRIVER.emit(program)
+        code = self.driver.emit(program)
         return replace(code, body="int unused = 3;\\n" + code.body)""",
         check="code.strict",
         says=("unused", "htvm_emit of npu"),
@@ -260,24 +260,24 @@ PLANTED: dict[str, Planted] = {
     ),
     "C that depends on the process": Planted(
         file=PLUGIN,
-        old="return None if program is None else DRIVER.emit(program)",
+        old="return None if program is None else self.driver.emit(program)",
         new="""from dataclasses import replace
 
         if program is None:
             return None
-        code = DRIVER.emit(program)
+        code = self.driver.emit(program)
         return replace(code, comment=str(hash(code.body)))""",
         check="code.reproducible",
         says=("two processes", "sets and dictionaries"),
     ),
     "wait left out of the C": Planted(
         file=PLUGIN,
-        old="return None if program is None else DRIVER.emit(program)",
+        old="return None if program is None else self.driver.emit(program)",
         new="""from dataclasses import replace
 
         if program is None:
             return None
-        code = DRIVER.emit(program)
+        code = self.driver.emit(program)
         lines = [line for line in code.body.splitlines() if "ACME_LOAD" not in line]
         return replace(code, body="\\n".join(lines))""",
         check="code.sanitized",

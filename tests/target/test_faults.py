@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 from planted import PLANTED, Planted
 
-from htvm.testing import Status, Subject
+from htvm.testing import Status, Subject, run_kit
 from htvm.testing.kit import CATALOGUE, run_check
 
 LAYERS = 16
+LIMIT_S = 4.0
+"""Enough to load a package on a busy machine."""
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -64,6 +66,47 @@ def test_fault_is_found_where_it_belongs(package: Path, fault: Planted) -> None:
     said = "\n".join(f"{one.what} | {one.where}" for one in outcome.faults)
     for part in fault.says:
         assert part in said
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "check", "says"),
+    [
+        (
+            "engine.py",
+            "    return api.window_tilings(",
+            "    while layer.engine:\n        pass\n    return api.window_tilings(",
+            "tiling.answers",
+            "target 'acme' of",
+        ),
+        (
+            "patterns.py",
+            "SHAPE),",
+            'SHAPE, api.Constraint(text="it halts", check=lambda *_: any(x for x in iter(int, 1)))),',
+            "patterns.reasons",
+            "pattern 'conv2d' of npu does not come to an end in the constraint 'it halts'",
+        ),
+        (
+            "pack.py",
+            "import numpy",
+            "while True:\n    pass\nimport numpy",
+            "metadata.loads",
+            "pack",
+        ),
+    ],
+)
+def test_what_does_not_return_is_named_and_asked_nothing_more(
+    package: Path, file: str, old: str, new: str, check: str, says: str
+) -> None:
+    plant(package, Planted(file=file, old=old, new=new, check=check, says=()))
+    subject = Subject(str(package), layers=LAYERS)
+    subject.patience.seconds = LIMIT_S
+    card = run_kit(subject, level=2)
+    (failed,) = (one for one in card.outcomes if one.status is Status.FAILED)
+    assert failed.check == check
+    assert "HTVM-E6" in failed.faults[0].what
+    assert f"no answer within {LIMIT_S:g} s" in failed.faults[0].what
+    assert says in failed.faults[0].what
+    assert card.outcomes[-1].status is Status.BLOCKED
 
 
 def test_every_fault_belongs_to_a_check() -> None:

@@ -16,6 +16,7 @@ from htvm.plugins.chain import resolve, with_extended
 from htvm.plugins.deprecation import adapt
 from htvm.plugins.guard import cause, plugin_code, reraise_interrupt
 from htvm.plugins.listing import TargetInfo
+from htvm.plugins.patience import NoAnswerError, Patience
 from htvm.plugins.probing import require_sound
 from htvm.plugins.settings import apply_settings
 from htvm.plugins.switches import strict
@@ -41,10 +42,15 @@ class Session:
     """
 
     def __init__(
-        self, target: TargetInfo, manager: pluggy.PluginManager, settings: Mapping[str, str]
+        self,
+        target: TargetInfo,
+        manager: pluggy.PluginManager,
+        settings: Mapping[str, str],
+        patience: Patience,
     ) -> None:
         self.target = target
         self._manager = manager
+        self._patience = patience
         described = self._first("htvm_hardware", Hardware)
         if described is None:
             raise PluginError(
@@ -174,20 +180,25 @@ class Session:
         return cast("tuple[Result, ...]", items)
 
     def _wrong_type(self, hook: str, seen: object, accepted: str) -> PluginError:
-        whose = f"target {self.target.name!r} of {self.target.owner}"
         return PluginError(
-            f"{whose}: hook {hook} gave a value of the wrong type",
+            f"{self._whose}: hook {hook} gave a value of the wrong type",
             code="E608",
             seen=type(seen).__name__,
             accepted=accepted,
             hint="report this to the plug-in's author",
         )
 
+    @property
+    def _whose(self) -> str:
+        return f"target {self.target.name!r} of {self.target.owner}"
+
     def _call(self, hook: str, arguments: Mapping[str, Any]) -> Any:
         caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
         try:
-            with plugin_code():
+            with plugin_code(), self._patience.waiting(self._whose, hook):
                 return caller(**arguments)
+        except NoAnswerError:
+            raise
         except PluginError as error:
             raise _with_owner(error, _blamed(caller, error)) from error
         except HtvmError:
@@ -237,6 +248,7 @@ def open_session(
     *,
     settings: Mapping[str, str] | None = None,
     overrides: Sequence[object] = (),
+    patience: Patience | None = None,
 ) -> Session:
     """Load a target and what it extends, and nothing else.
 
@@ -244,6 +256,7 @@ def open_session(
         target: Id of an installed target, the path of a file or folder, or a class.
         settings: Hardware keys and plug-in options to change.
         overrides: Objects with hook implementations that answer before the target, first first.
+        patience: How long each hook may take; None for as long as it takes.
 
     Raises:
         UsageError: The target or a setting is unknown.
@@ -259,7 +272,7 @@ def open_session(
         _register(manager, link.plugin, f"{link.info.owner} ({link.info.name})")
     for number, override in reversed(list(enumerate(overrides))):
         _register(manager, override, f"override {number}")
-    return Session(chain[0].info, manager, settings or {})
+    return Session(chain[0].info, manager, settings or {}, patience or Patience())
 
 
 def _register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:

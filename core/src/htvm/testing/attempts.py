@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from htvm.errors import DoesNotFitError, HtvmError
 from htvm.ir.layout import Layout, channels_last, row_major
+from htvm.plugins.patience import NoAnswerError
 from htvm.plugins.session import Session
 from htvm.target.layer import Layer, Offers, Tiling
 from htvm.target.program import Program
@@ -97,6 +98,8 @@ def _ask(case: Case, layer: Layer, session: Session, answers: Answers) -> None:
     except DoesNotFitError as error:
         answers.misfits.append((case, error.seen or error.message))
         return
+    except NoAnswerError:
+        raise
     except Exception as error:
         answers.faults.append(fault_of(error, case, where))
         return
@@ -127,6 +130,8 @@ def _attempt(case: Case, session: Session, index: int, faults: list[Fault]) -> A
         program = session.schedule(layer, tiling, constants)
         step = "htvm_emit"
         code = session.emit(layer, tiling, constants, program)
+    except NoAnswerError:
+        raise
     except Exception as error:
         faults.append(fault_of(error, case, f"{step} of the engine {layer.engine}"))
         return None
@@ -196,13 +201,20 @@ _FEATURES: dict[str, Callable[[object], str]] = {
     "weight_zero_point": _plain,
     "mode": _plain,
     "mul": _parameters,
+    "add": _parameters,
     "shift": _parameters,
     "zero_point": _plain,
     "lo": _plain,
     "hi": _plain,
     "function": _plain,
 }
-_DULL = {"dilation": "(1, 1)", "groups": "1", "input_zero_point": "0", "weight_zero_point": "0"}
+_DULL = {
+    "add": "0",
+    "dilation": "(1, 1)",
+    "groups": "1",
+    "input_zero_point": "0",
+    "weight_zero_point": "0",
+}
 
 
 def features_text(layer: Layer) -> str:

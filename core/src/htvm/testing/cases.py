@@ -11,6 +11,7 @@ from htvm.ir.dtype import DType
 from htvm.ir.graph import Graph
 from htvm.partition.names import identifier
 from htvm.partition.stage import match_patterns
+from htvm.plugins.patience import NoAnswerError
 from htvm.target.contract import Contract
 from htvm.target.hardware import Engine, Hardware
 from htvm.target.layer import Layer
@@ -89,6 +90,8 @@ def judge(graph: Graph, pattern: Pattern, hardware: Hardware, number: int) -> Ca
     heard = replace(pattern, constraints=tuple(_heard(c, odd) for c in pattern.constraints))
     try:
         found = match_patterns(graph, (heard,), hardware)
+    except NoAnswerError:
+        raise
     except HtvmError as error:
         return Case(number=number, pattern=pattern, graph=graph, error=error)
     whole = [layer for layer in found.layers if len(layer.nodes) == len(graph.nodes)]

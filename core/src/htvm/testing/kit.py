@@ -77,7 +77,7 @@ def scorecard(subject: Subject, outcomes: Sequence[Outcome]) -> Scorecard:
         info = subject.session.target
         who = info.name, info.distribution, info.version
     except HtvmError:
-        who = str(getattr(subject.target, "__name__", subject.target)), "unknown", "unknown"
+        who = str(getattr(subject.target, "__name__", subject.target)), "", ""
     return Scorecard(
         target=who[0],
         distribution=who[1],

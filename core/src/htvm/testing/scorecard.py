@@ -71,7 +71,12 @@ class Scorecard:
     def verdict(self) -> str:
         """The last line for a terminal."""
         word = "conforms" if self.passed else "does not conform"
-        return f"{self.target} ({self.distribution} {self.version}) {word}: {self.summary}"
+        return f"{self.target}{self._origin} {word}: {self.summary}"
+
+    @property
+    def _origin(self) -> str:
+        """Where it comes from; nothing for a target that did not get so far as to say."""
+        return f" ({self.distribution} {self.version})" if self.distribution else ""
 
     def to_json(self) -> dict[str, object]:
         """The scorecard as one JSON document."""
@@ -103,8 +108,7 @@ class Scorecard:
         lines = [
             f"# Conformance of {self.target}",
             "",
-            f"{self.distribution} {self.version} {verdict} to htvm {self.htvm_version}: "
-            f"{self.summary}.",
+            f"{self.target}{self._origin} {verdict} to htvm {self.htvm_version}: {self.summary}.",
             "",
             "| level | check | result | |",
             "|---|---|---|---|",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from htvm.deployment import VerifyOptions
@@ -13,10 +13,13 @@ from htvm.host.process import sanitizer_runtime
 from htvm.host.result import Verification
 from htvm.host.stage import verify
 from htvm.ir.graph import Graph
+from htvm.plugins.patience import Patience
 from htvm.plugins.session import Session, open_session
+from htvm.plugins.switches import timeout_s
 from htvm.target.base import Target
-from htvm.target.hardware import Memory
-from htvm.target.pattern import Pattern
+from htvm.target.hardware import Hardware, Memory
+from htvm.target.layer import Layer
+from htvm.target.pattern import Constraint, Pattern
 from htvm.testing.attempts import Answers, Attempt, ask_all
 from htvm.testing.bench import Bench, benches
 from htvm.testing.blame import blamed
@@ -56,6 +59,7 @@ class Subject:
         settings: Hardware keys and options changed for the test.
         networks: Networks to deploy besides the kit's own.
         layers: Layers that should be accepted, all patterns together.
+        patience: How long each answer of the target may take.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Subject:
         self.settings = settings or {}
         self.networks = tuple(given)
         self.layers = layers
+        self.patience = Patience(timeout_s())
         self._deployed: dict[Graph, Deployed] = {}
 
     def fresh_session(self) -> Session:
@@ -78,7 +83,7 @@ class Subject:
         Raises:
             HtvmError: The target cannot be loaded.
         """
-        return open_session(self.target, settings=self.settings)
+        return self._open(self.settings)
 
     @cached_property
     def session(self) -> Session:
@@ -90,7 +95,7 @@ class Subject:
         """The patterns under test: the accelerators', or the host's where there are none."""
         found = self.session.patterns()
         own = tuple(pattern for pattern in found if pattern.engine != HOST)
-        return own or found
+        return tuple(self._impatient(pattern) for pattern in own or found)
 
     @cached_property
     def engines(self) -> tuple[str, ...]:
@@ -127,7 +132,7 @@ class Subject:
         }
         if not small:
             return None
-        return open_session(self.target, settings={**self.settings, **small})
+        return self._open({**self.settings, **small})
 
     @cached_property
     def tight_answers(self) -> Answers:
@@ -201,6 +206,23 @@ class Subject:
                 graph, self.session, self.compiler, sanitize=self.sanitizes
             )
         return self._deployed[graph]
+
+    def _open(self, settings: Mapping[str, str]) -> Session:
+        with self.patience.waiting(f"target {self.target!r}", "loading"):
+            return open_session(self.target, settings=settings, patience=self.patience)
+
+    def _impatient(self, pattern: Pattern) -> Pattern:
+        """The pattern, its constraints with a limit to their time."""
+
+        def limited(constraint: Constraint) -> Constraint:
+            def check(layer: Layer, hardware: Hardware) -> str | None:
+                what = f"the constraint {constraint.text!r}"
+                with self.patience.waiting(f"pattern {pattern.name!r} of {pattern.engine}", what):
+                    return constraint.check(layer, hardware)
+
+            return replace(constraint, check=check)
+
+        return replace(pattern, constraints=tuple(map(limited, pattern.constraints)))
 
     def _run(self, bench: Bench) -> Run:
         """Run a bench, leaving out layers that keep it from running to the end."""

@@ -46,19 +46,19 @@ def _faults(run: Run) -> Iterator[Fault]:
     if run.verification is None:
         return
     attempts = layer_names(run.bench.attempts)
-    copies = {
-        kernel.step.name
-        for kernel in run.bench.schedule.kernels
-        if isinstance(kernel.step, ConvertStep)
-    }
+    steps = {kernel.step.name: kernel.step for kernel in run.bench.schedule.kernels}
+    wrong = {steps[layer.name].output for layer in run.verification.layers if layer.mismatches}
     first = run.verification.first_divergence
     for layer in run.verification.layers:
         if not layer.mismatches:
             continue
         told = _told(first) if first is not None and first.layer == layer.name else ""
         what = f"{layer.mismatches:,} of {layer.elements:,} elements differ{told}"
-        if layer.name in copies:
-            yield Fault(subject="conversion", what=f"{layer.name}: {what}", where="htvm_convert")
+        step = steps[layer.name]
+        if isinstance(step, ConvertStep):
+            if step.source not in wrong:
+                name = f"{layer.name}: {what}"
+                yield Fault(subject="conversion", what=name, where="htvm_convert")
             continue
         attempt = attempts[layer.name]
         where = "htvm_pack, htvm_emit and the emulation; if the kernel cannot do this, a constraint"
