@@ -82,6 +82,8 @@ def test_a_budget_nobody_can_keep_leaves_nothing_quantised(wild) -> None:
     assert not made.spending.is_kept
     assert made.input_scale == {}
     assert made.output_scale is None
+    assert any("cannot be kept" in note for note in made.notes)
+    assert "input x takes float32: only layers left real read it" in made.notes
     kinds = {node.op_type for node in made.model.graph.node}
     assert not kinds & {"QuantizeLinear", "Floor"}
 

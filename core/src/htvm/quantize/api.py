@@ -14,7 +14,7 @@ from htvm.errors import UsageError
 from htvm.frontend.source import Source
 from htvm.host.inputs import InputSpec
 from htvm.quantize.asymmetric import exempted_qdq, from_integers, quantise_qdq, run_qdq
-from htvm.quantize.budget import BUDGET_PROPERTY, Leaving, Search, Spending, spend
+from htvm.quantize.budget import BUDGET_PROPERTY, Leaving, Search, Spending, spend, told
 from htvm.quantize.calibration import Calibration, load_calibration
 from htvm.quantize.execute import output
 from htvm.quantize.integer import IntegerNetwork, exempted, logits, ties
@@ -119,8 +119,20 @@ def quantize_source(source: Source, options: Options, listener: Listener = SILEN
         made = _common(job, listener)
     else:
         made = _limited(job, options.scheme, listener)
-    notes = (*network.notes, *data.warnings, *made.notes)
+    notes = (*network.notes, *data.warnings, *made.notes, *_about_ends(made, network))
     return replace(made, notes=notes)
+
+
+def _about_ends(made: Outcome, network: FloatNetwork) -> list[str]:
+    """What a budget that took much has changed about how the network is called."""
+    real = [name for name in network.inputs if name not in made.input_scale]
+    found = [f"input {name} takes float32: only layers left real read it" for name in real]
+    if made.output_scale is None:
+        found.append("the output is float32: the last layer is left real")
+    if made.spending is not None and not made.spending.is_kept:
+        reached = told(made.spending.last, made.spending.samples)
+        found.append(f"the accuracy budget cannot be kept; with no layer quantised: {reached}")
+    return found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

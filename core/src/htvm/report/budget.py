@@ -21,7 +21,7 @@ def budget_of(run: Deployment) -> Budget | None:
             update={
                 "layer": names.get(step.layer, step.layer),
                 "node": step.layer,
-                "followed": [names.get(name, name) for name in step.followed],
+                "followed": [names[name] for name in step.followed if name in names],
             }
         )
         for step in budget.exemptions

@@ -248,7 +248,7 @@ class Exempted(_Part):
 
     layer: str
     node: str = Field(default="", description="Its name in the network that was quantised.")
-    followed: list[str] = Field(description="Layers that compute in float32 because of it.")
+    followed: list[str] = Field(description="Layers that are in float32 because of it.")
     alone_db: float = Field(description="SQNR of the output when no other layer is quantised.")
     after: BudgetQuality
 
