@@ -74,17 +74,20 @@ def _exp_near_zero(a: int) -> int:
 
 
 RECIPROCAL = """\
+/* a * b / 2^31, rounded to nearest. */
 static int32_t htvm_high_multiply(int32_t a, int32_t b)
 {
     return (int32_t)(((int64_t)a * b + INT64_C(0x40000000)) >> 31);
 }
 
+/* value / 2^amount, rounded half away from zero. */
 static int32_t htvm_shift_right(int32_t value, int32_t amount)
 {
     const int64_t half = (INT64_C(1) << amount) >> 1;
     return (int32_t)((value + half - (amount > 0 && value < 0)) >> amount);
 }
 
+/* value * 2^amount, saturated. */
 static int32_t htvm_shift_left_saturating(int32_t value, int32_t amount)
 {
     const int64_t wide = (int64_t)value * (INT64_C(1) << amount);

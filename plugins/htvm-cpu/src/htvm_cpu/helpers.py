@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 CLIP = """\
+/* The nearest number to `value` from `lo` to `hi`. */
 static inline int32_t htvm_clip(int32_t value, int32_t lo, int32_t hi)
 {
     value = value < lo ? lo : value;
     return value > hi ? hi : value;
 }"""
 
-# For cores where a branch that is not taken is the cheapest thing there is.
 LIMIT = """\
+/* The nearest number to `value` from `lo` to `hi`: one branch, seldom taken. */
 static inline int32_t htvm_limit(int32_t value, int32_t lo, int32_t hi)
 {
     if ((uint32_t)value - (uint32_t)lo > (uint32_t)hi - (uint32_t)lo) {
@@ -26,16 +27,18 @@ static inline int32_t htvm_limit(int32_t value, int32_t lo, int32_t hi)
 }"""
 
 CLIP64 = """\
+/* The nearest number to `value` from `lo` to `hi`. */
 static inline int32_t htvm_clip64(int64_t value, int32_t lo, int32_t hi)
 {
     value = value < lo ? lo : value;
     return (int32_t)(value > hi ? hi : value);
 }"""
 
-# One Q31 product and one rounding shift, each half away from zero, for |value| < 2**29 and
-# shift > 0. The product needs no case for the sign: truncating (p - nudge) is flooring (p + nudge).
-# Two bits of head room make it one high multiply: (p + 2**30) >> 31 == ((4p >> 32) + 1) >> 1.
+# The product needs no case for the sign: truncating (p - nudge) is flooring (p + nudge). With two
+# bits of head room (p + 2**30) >> 31 == ((4p >> 32) + 1) >> 1.
 TFLITE_RIGHT = """\
+/* value * mul / 2^31, then that / 2^shift, each rounded half away from zero; |value| < 2^29 and
+ * shift > 0. Two bits of head room make the product one high multiply. */
 static inline int32_t htvm_q31_right(int32_t value, int32_t mul, int32_t shift)
 {
     const int32_t high = (int32_t)(((int64_t)(value * 4) * mul) >> 32);
@@ -44,6 +47,8 @@ static inline int32_t htvm_q31_right(int32_t value, int32_t mul, int32_t shift)
 }"""
 
 TFLITE = """\
+/* value * mul / 2^31 * 2^exponent: shifted left first, product and right shift rounded half away
+ * from zero, the product saturated. */
 static inline int32_t htvm_q31(int32_t value, int32_t mul, int32_t exponent)
 {
     const int32_t left = exponent > 0 ? exponent : 0;
@@ -55,9 +60,9 @@ static inline int32_t htvm_q31(int32_t value, int32_t mul, int32_t exponent)
     return (int32_t)((high + half - (right > 0 && high < 0)) >> right);
 }"""
 
-# Adding 1.5 * 2**23 leaves no bit for a fraction, so the addition itself rounds half to even, and
-# the integer stands in the low bits of the sum. Holds for |value| <= 2**22, which the clip ensures.
 ROUND = """\
+/* `value` within `lo` and `hi`, rounded half to even. Adding 1.5 * 2^23 leaves no bit for a
+ * fraction, so the addition rounds and the integer stands in the low bits; |lo|, |hi| <= 2^22. */
 static inline int32_t htvm_round(float value, float lo, float hi)
 {
     int32_t bits;
@@ -69,14 +74,15 @@ static inline int32_t htvm_round(float value, float lo, float hi)
 }"""
 
 ROUND_WIDE = """\
+/* `value` rounded, plus the zero point, within `lo` and `hi`: for ranges beyond 2^22. */
 static inline int32_t htvm_round_wide(float value, int32_t zero_point, int32_t lo, int32_t hi)
 {
     const double rounded = (double)rintf(value) + zero_point;
     return rounded <= lo ? lo : rounded >= hi ? hi : (int32_t)rounded;
 }"""
 
-# The fraction is exact, so comparing it with one half is too; adding one half first would not be.
 ROUND_AWAY = """\
+/* `value` within `lo` and `hi`, rounded half away from zero; the fraction is exact. */
 static inline int32_t htvm_round_away(float value, float lo, float hi)
 {
     value = value < lo ? lo : value;
@@ -91,6 +97,7 @@ ROUND_WIDE_AWAY = ROUND_WIDE.replace("htvm_round_wide", "htvm_round_wide_away").
 )
 
 BIT_LENGTH = """\
+/* Bits of `value` up to its highest 1. */
 static inline int32_t htvm_bit_length(uint64_t value)
 {
     int32_t length = 0;
@@ -104,6 +111,7 @@ static inline int32_t htvm_bit_length(uint64_t value)
 }"""
 
 ROUND_EVEN = """\
+/* value / 2^shift, rounded half to even. */
 static inline uint64_t htvm_round_even(uint64_t value, int32_t shift)
 {
     const int32_t bits = shift > 62 ? 62 : shift;
@@ -113,9 +121,9 @@ static inline uint64_t htvm_round_even(uint64_t value, int32_t shift)
     return quotient + (rest > half || (rest == half && bits > 0 && (quotient & 1)));
 }"""
 
-# rint(float(acc) * scale) with scale = factor * 2**power: the accumulator, the product and the
-# result are each rounded half to even, the first two to a mantissa of 24 bits.
 FLOAT_SCALE = """\
+/* What float32 gives for rint(acc * factor * 2^power), in integers: accumulator, product and result
+ * are each rounded half to even, the first two to a mantissa of 24 bits. */
 static int64_t htvm_float_scale(int32_t acc, int32_t factor, int32_t power)
 {
     const int negative = (acc < 0) != (factor < 0);
