@@ -61,8 +61,9 @@ class Runtime:
 
     Attributes:
         headers: File name -> text, shipped with the generated code.
-        emulation: File name -> text of the C emulation, compiled for verification only.
-        device: File name -> text of the implementation for the chip.
+        emulation: File name -> text of the C emulation, headers of its own included. Compiled for
+            verification, and shipped so that ``make test`` runs on the user's machine.
+        device: File name -> text of the implementation for the chip, likewise.
         begin: C statement at the start of every inference. ``{regions}`` and ``{count}`` stand for
             an array of ``htvm_region`` and its length: what accelerators may read and write.
         end: C statement at the end of every inference.
