@@ -7,6 +7,7 @@ from pathlib import Path
 
 from htvm.report.model import report_schema
 from htvm.target.toml import hardware_schema
+from reference.api import api_page
 from reference.checks import checks_page
 from reference.errors import errors_page
 from reference.hardware import hardware_page
@@ -19,6 +20,7 @@ def pages() -> Mapping[str, str]:
     """File name -> text of every generated page."""
     return {
         "hooks.md": hooks_page(),
+        "api.md": api_page(),
         "errors.md": errors_page(),
         "checks.md": checks_page(),
         "hardware.md": hardware_page(),

@@ -81,7 +81,8 @@ def test_fault_is_found_where_it_belongs(package: Path, fault: Planted) -> None:
         (
             "patterns.py",
             "SHAPE),",
-            'SHAPE, api.Constraint(text="it halts", check=lambda *_: any(x for x in iter(int, 1)))),',
+            "SHAPE, api.Constraint("
+            'text="it halts", check=lambda *_: any(x for x in iter(int, 1)))),',
             "patterns.reasons",
             "pattern 'conv2d' of npu does not come to an end in the constraint 'it halts'",
         ),
@@ -90,7 +91,7 @@ def test_fault_is_found_where_it_belongs(package: Path, fault: Planted) -> None:
             "import numpy",
             "while True:\n    pass\nimport numpy",
             "metadata.loads",
-            "pack",
+            "at pack.py:",
         ),
     ],
 )

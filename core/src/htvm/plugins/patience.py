@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from htvm.errors import PluginError
@@ -51,14 +52,14 @@ class Patience:
         if self._waiting or self.seconds is None or not _can_interrupt():
             yield
             return
-        error = _no_answer(whose, what, self.seconds)
+        limit_s = self.seconds
 
         def give_up(number: int, frame: FrameType | None) -> None:
-            del number, frame
+            del number
             if self._waiting:
                 signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
-                self.lost = error
-                raise error
+                self.lost = self.lost or _no_answer(whose, what, limit_s, frame)
+                raise self.lost
 
         usual = signal.signal(signal.SIGALRM, give_up)
         self._waiting = True
@@ -76,11 +77,12 @@ def _can_interrupt() -> bool:
     return main and hasattr(signal, "setitimer")
 
 
-def _no_answer(whose: str, what: str, seconds: float) -> NoAnswerError:
+def _no_answer(whose: str, what: str, seconds: float, frame: FrameType | None) -> NoAnswerError:
+    place = f", then at {Path(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame else ""
     return NoAnswerError(
         f"{whose} does not come to an end in {what}",
         code="E618",
-        seen=f"no answer within {seconds:g} s",
+        seen=f"no answer within {seconds:g} s{place}",
         accepted="import, hooks and constraints that return",
         hint=f"{TIMEOUT}=SECONDS gives it longer",
     )
