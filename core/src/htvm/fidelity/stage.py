@@ -16,6 +16,7 @@ from htvm.frontend.source import Source
 from htvm.host.inputs import InputSet
 from htvm.ir.dtype import DType
 from htvm.ir.graph import Graph
+from htvm.ir.ops import FloatConv2d, FloatDense
 from htvm.ir.tensor import Array
 from htvm.numerics import execute
 
@@ -48,7 +49,8 @@ def compare(
     """
     carried = same_network and graph.origin.format == "onnx-integer"
     tallies = _tallies(graph, source, same=same_network, carried=carried)
-    runtime = runtime_for(source, tallies, carried=carried)
+    mixed = same_network and any(isinstance(n.op, FloatConv2d | FloatDense) for n in graph.nodes)
+    runtime = runtime_for(source, tallies, carried=carried, mixed=mixed)
     votes = Votes(labels=given.labels) if names_classes(graph) else None
     for number, ours in enumerate(_computed(graph, given)):
         theirs = runtime.run({name: array[number, None] for name, array in given.source.items()})

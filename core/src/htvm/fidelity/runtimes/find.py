@@ -8,13 +8,14 @@ from htvm.fidelity.runtimes.runtime import Runtime
 from htvm.frontend.source import Source
 
 
-def runtime_for(source: Source, wanted: Collection[str], *, carried: bool) -> Runtime:
+def runtime_for(source: Source, wanted: Collection[str], *, carried: bool, mixed: bool) -> Runtime:
     """A runtime with the network loaded.
 
     Args:
         source: The network.
         wanted: Names of the tensors to show, as far as it can.
         carried: Whether it is ONNX with integers carried in float.
+        mixed: Whether it is a quantised network some of whose layers are real.
 
     Raises:
         RuntimeMissing: It is not installed, or does not take the network.
@@ -25,4 +26,4 @@ def runtime_for(source: Source, wanted: Collection[str], *, carried: bool) -> Ru
         return TfliteRuntime(source, wanted)
     from htvm.fidelity.runtimes.onnx import OnnxRuntime
 
-    return OnnxRuntime(source, wanted, carried=carried)
+    return OnnxRuntime(source, wanted, carried=carried, mixed=mixed)

@@ -26,9 +26,12 @@ class OnnxRuntime:
         source: The network.
         wanted: Tensors to show, as far as that goes.
         carried: Whether the network's integers are carried in float, so that none is in the way.
+        mixed: Whether some of its layers are real; onnxruntime would quantise their weights.
     """
 
-    def __init__(self, source: Source, wanted: Collection[str], *, carried: bool) -> None:
+    def __init__(
+        self, source: Source, wanted: Collection[str], *, carried: bool, mixed: bool
+    ) -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -44,7 +47,10 @@ class OnnxRuntime:
         options.add_session_config_entry("session.qdqisint8allowed", "1")
         try:
             self._session = onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+                model.SerializeToString(),
+                options,
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=["WeightBiasQuantization"] if mixed else None,
             )
         except Exception as error:  # onnxruntime has no common base of what it raises
             text = str(error).splitlines()[0]
