@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from htvm import deploy
 from htvm.cli.main import run as htvm
 from htvm.deployment import AccuracyBudget, CalibrationOptions
+from htvm.errors import DoesNotFitError
 from htvm.host.inputs import InputSpec
 from htvm.report.page import render_html
 
@@ -97,6 +98,16 @@ def test_with_nothing_quantised_the_host_computes_the_source(folder) -> None:
     assert set(engines(report).values()) == {"cpu"}
     assert report.verification.verdict == "exact"
     assert not report.budget.is_kept
+
+
+def test_when_memory_ends_it_tells_what_layers_in_float_have_to_do_with_it(folder) -> None:
+    options = CalibrationOptions(
+        data=InputSpec(path=str(folder / "calib.npz")), budget=AccuracyBudget(min_sqnr_db=900)
+    )
+    small = {"memory.l2.size_bytes": "12288"}
+    with pytest.raises(DoesNotFitError) as caught:
+        deploy(folder / "wild.onnx", target="diana", settings=small, calibration=options)
+    assert "3 layers in float32" in caught.value.hint
 
 
 def test_what_a_file_says_of_a_budget_is_not_trusted(folder) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from htvm.dispatch.plan import Dispatch
 from htvm.errors import DoesNotFitError
+from htvm.ir.ops import FloatConv2d, FloatDense
 from htvm.memory.allocate import Offsets, allocate, arena_bytes
 from htvm.memory.lifetimes import Lifetime, lifetimes, live_bytes, scratch_name
 from htvm.memory.plan import Block, Budget, MemoryPlan
@@ -47,7 +48,7 @@ def plan_memory(schedule: Schedule, hardware: Hardware) -> MemoryPlan:
         budget=_budget(schedule, hardware, arena_bytes(items, offsets)),
     )
     if result.budget.total_bytes > memory.size_bytes:
-        raise _too_large(result, hardware)
+        raise _too_large(result, hardware, _layers_in_float(plan))
     return result
 
 
@@ -78,8 +79,16 @@ def _budget(schedule: Schedule, hardware: Hardware, arena: int) -> Budget:
     )
 
 
-def _too_large(plan: MemoryPlan, hardware: Hardware) -> DoesNotFitError:
+def _layers_in_float(plan: Dispatch) -> int:
+    """Layers with weights in float32, which take four times the memory of quantised ones."""
+    ops = (node.op for step in plan.layers for node in step.layer.nodes)
+    return sum(isinstance(op, FloatConv2d | FloatDense) for op in ops)
+
+
+def _too_large(plan: MemoryPlan, hardware: Hardware, floats: int) -> DoesNotFitError:
     budget = plan.budget
+    larger = f"if the chip has more: --set memory.{plan.memory}.size_bytes=..."
+    fewer = f"leave fewer than these {floats} layers in float32: a greater --max-drop"
     parts = (
         f"activations {budget.arena_bytes:,} (most at {plan.peak_step})",
         f"weights {budget.constant_bytes:,}",
@@ -92,5 +101,5 @@ def _too_large(plan: MemoryPlan, hardware: Hardware) -> DoesNotFitError:
         code="E301",
         seen=f"{budget.total_bytes:,} bytes: {', '.join(parts)}",
         accepted=f"{budget.capacity_bytes:,} bytes",
-        hint=f"if the chip has more: --set memory.{plan.memory}.size_bytes=...",
+        hint=f"{fewer}; {larger}" if floats else larger,
     )
