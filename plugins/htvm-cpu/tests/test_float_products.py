@@ -31,8 +31,11 @@ def source(make, shape, kind):
     if kind == "table":
         table = np.random.default_rng(2).normal(size=256).astype("f4")
         return make.add(ops.Lut(table=table, out=FLOAT), [x], shape, FLOAT), {}
-    meaning = float(np.float32(0.037)), dtype.bounds[0] + 100
-    return x, {"input_scale": meaning[0], "input_zero_point": meaning[1]}
+    if kind == "recoded":
+        table = np.random.default_rng(2).integers(0, 256, 256)
+        x = make.add(ops.Lut(table=table, out=DType.UINT8), [x], shape, DType.UINT8)
+        dtype = DType.UINT8
+    return x, {"input_scale": float(np.float32(0.037)), "input_zero_point": dtype.bounds[0] + 100}
 
 
 def tail(make, y, shape, kind):
@@ -73,7 +76,7 @@ def layers(draw):
         "pad": tuple(draw(st.integers(0, reach[axis % 2] - 1)) for axis in range(4)),
         "biased": draw(st.booleans()),
         "kinds": (
-            draw(st.sampled_from(("float", "int8", "uint8", "table"))),
+            draw(st.sampled_from(("float", "int8", "uint8", "table", "recoded"))),
             draw(st.sampled_from(("none", "relu", "quantize"))),
         ),
     }
@@ -101,7 +104,12 @@ def test_any_convolution(batch, build, chip, cases, seed):
 def test_dense(batch, build, chip, core):
     rng = np.random.default_rng(3)
     for shape, outputs in (((1, 7), 3), ((1, 64), 10), ((2, 3, 17), 9), ((5,), 1)):
-        for kinds in (("float", "none"), ("int8", "quantize"), ("uint8", "relu")):
+        for kinds in (
+            ("float", "none"),
+            ("int8", "quantize"),
+            ("uint8", "relu"),
+            ("recoded", "none"),
+        ):
             make = build()
             x, meaning = source(make, shape, kinds[0])
             operands = [

@@ -262,17 +262,18 @@ def _element(layer: Layer, tiling: Tiling, parts: Parts, indices: Indices, write
     value = loaded(f"in0[{element(tiling.inputs[0], indices)}]", source.dtype)
     if parts.before:
         value = evaluate(parts.before, layer.tensors, {source.name: value}, indices, writer)
-    elif not value.is_float:
-        value = _dequantised(parts.op, value, source, writer)
+    if not value.is_float:
+        operand = layer.tensors[parts.product.inputs[0]]
+        value = _dequantised(parts.op, value, operand, writer)
     return [*_taken(writer), f"row[k] = {value.text};"]
 
 
-def _dequantised(op: FloatProduct, value: Value, source: Tensor, writer: Writer) -> Value:
+def _dequantised(op: FloatProduct, value: Value, operand: Tensor, writer: Writer) -> Value:
     """The float a byte stands for; from a table of them all where floats are software."""
     if writer.host.fpu:
         text = f"(float)({plus(value.text, -op.input_zero_point)}) * {real(op.input_scale)}"
         return replace(value, text=writer.let(text, is_float=True), is_float=True)
-    least, most = source.dtype.bounds
+    least, most = operand.dtype.bounds
     offsets = (np.arange(least, most + 1) - op.input_zero_point).astype(np.float32)
     table = writer.array("reals", DType.FLOAT32, offsets * np.float32(op.input_scale))
     return replace(value, text=f"{table}[{plus(value.text, -least)}]", is_float=True)
