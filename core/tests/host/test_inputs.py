@@ -8,7 +8,8 @@ from networks import Builder
 
 from htvm.errors import UsageError
 from htvm.host.inputs import InputSpec, load_inputs
-from htvm.host.values import Port, doubts, read_numbers
+from htvm.host.values import Port, doubts, port_of, read_numbers
+from htvm.ir import ops
 from htvm.ir.dtype import DType
 from htvm.ir.tensor import Quantization
 
@@ -63,6 +64,17 @@ def test_doubts_go_by_how_the_samples_fill_the_range(port, factor, doubtful):
     told = doubts(read_numbers(values, port), port)
     assert bool(told) is doubtful
     assert all("--input-scale" in text for text in told)
+
+
+def test_the_range_of_a_float_input_is_that_of_the_quantize_behind_it():
+    net = Builder()
+    x = net.input("x", (1, 4, 4, 2), DType.FLOAT32)
+    x = net.transpose(x, (0, 3, 1, 2), "moved")
+    op = ops.Quantize(
+        scale=np.array([0.5], np.float32), zero_point=-28, out=DType.INT8, lo=-128, hi=127
+    )
+    x = net.add(op, [x], (1, 2, 4, 4), DType.INT8, name="q")
+    assert port_of(net.graph(net.clip(x, "end")), "x").grid == ROUNDED.grid
 
 
 def test_a_network_quantised_in_this_run_gets_what_its_source_would(tmp_path):

@@ -9,7 +9,7 @@ from htvm.cli import console
 if TYPE_CHECKING:
     from htvm.report.model import Fidelity, LayerError, Report
 
-_NAME_WIDTH = 48
+_NAME_WIDTH = 36
 
 
 def accuracy_lines(report: Report) -> list[str]:
@@ -35,19 +35,24 @@ def accuracy_lines(report: Report) -> list[str]:
 
 
 def show_layer_errors(fidelity: Fidelity) -> None:
-    """A table of every tensor that both networks have."""
-    if not any(error.sqnr_db is not None for error in fidelity.layers):
+    """A table of the tensors that differ."""
+    differing = [error for error in fidelity.layers if error.sqnr_db is not None]
+    if not differing:
         return
-    columns = (("layer", False), ("max LSB", True), ("mean LSB", True), ("SQNR", True))
+    most = max(error.lost_db for error in differing)
     rows = [
-        (shortened(error.layer), _steps(error.max_lsb), _steps(error.mean_lsb), ratio(error))
-        for error in fidelity.layers
+        (
+            shortened(error.layer),
+            _steps(error.max_lsb),
+            _steps(error.mean_lsb),
+            ratio(error),
+            f"-{most:.1f} dB" if error.lost_db == most else "",
+        )
+        for error in differing
     ]
-    marked = [
-        (*row, f"-{error.lost_db:.1f} dB" if error.layer == fidelity.worst_layer else "")
-        for row, error in zip(rows, fidelity.layers, strict=True)
-    ]
-    console.people().print(console.table((*columns, ("most lost", True)), marked))
+    columns = ("max LSB", "mean LSB", "SQNR", "most lost")
+    shown = console.table((("layer", False), *((name, True) for name in columns)), rows)
+    console.people().print(shown)
 
 
 def ratio(error: LayerError) -> str:
@@ -70,8 +75,8 @@ def _steps(number: float | None) -> str:
 
 
 def _loss_lines(fidelity: Fidelity) -> list[str]:
-    worst = next((one for one in fidelity.layers if one.layer == fidelity.worst_layer), None)
-    if worst is None:
+    if fidelity.worst_layer is None:
         return []
+    worst = max(fidelity.layers, key=lambda error: error.lost_db)
     name, lost = shortened(worst.layer), f"{worst.lost_db:.1f} dB"
     return [f"most is lost in {name}: {lost}, down to {ratio(worst)}"]

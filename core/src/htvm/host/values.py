@@ -16,7 +16,7 @@ import numpy as np
 from htvm.errors import UsageError
 from htvm.ir.dtype import DType
 from htvm.ir.graph import Graph
-from htvm.ir.ops import Quantize
+from htvm.ir.ops import Quantize, Reshape, Transpose
 from htvm.ir.tensor import Array, Quantization
 
 Taken = Literal["as they are", "scaled", "real values"]
@@ -66,14 +66,22 @@ class Reading:
 def port_of(graph: Graph, name: str) -> Port:
     """An input of an integer network."""
     tensor = graph.tensors[name]
-    readers = [node.op for node in graph.consumers[name]]
-    grids = [op for op in readers if isinstance(op, Quantize)]
-    grid = None
-    if len(grids) == len(readers) == 1 and grids[0].scale.size == 1:
-        op = grids[0]
-        ends = [float(op.scale[0]) * (bound - op.zero_point) for bound in (op.lo, op.hi)]
-        grid = ends[0], ends[1]
+    grid = _grid(graph, name)
     return Port(name=name, dtype=tensor.dtype, quantization=tensor.quantization, grid=grid)
+
+
+def _grid(graph: Graph, name: str) -> tuple[float, float] | None:
+    """The range of the only Quantize that reads a tensor, moved about or not."""
+    readers = graph.consumers[name]
+    if len(readers) != 1:
+        return None
+    op = readers[0].op
+    if isinstance(op, Reshape | Transpose):
+        return _grid(graph, readers[0].output)
+    if not isinstance(op, Quantize) or op.scale.size != 1:
+        return None
+    low, high = (float(op.scale[0]) * (bound - op.zero_point) for bound in (op.lo, op.hi))
+    return low, high
 
 
 def read_numbers(array: Array, port: Port, *, scale: float = 1.0, offset: float = 0.0) -> Reading:
