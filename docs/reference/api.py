@@ -61,6 +61,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "WindowEngine",
         "WindowTile",
         "WindowTiling",
+        "run_tilings",
+        "RunEngine",
         "window",
         "Window",
         "Reach",

@@ -61,6 +61,7 @@ from htvm.tiling.pipeline import (
     span_bytes,
     span_runs,
 )
+from htvm.tiling.runs import RunEngine, run_tilings
 from htvm.tiling.slab import slab
 from htvm.tiling.windows import WindowEngine, WindowTile, WindowTiling, window_tilings
 from htvm.tvm.tail import TailCode, lower_tail
@@ -107,6 +108,7 @@ __all__ = [
     "Ranges",
     "Reach",
     "Rejection",
+    "RunEngine",
     "Runner",
     "Runtime",
     "Span",
@@ -149,6 +151,7 @@ __all__ = [
     "pipelined",
     "requant",
     "row_major",
+    "run_tilings",
     "scratchpad_bytes",
     "slab",
     "span_bytes",
