@@ -25,6 +25,8 @@ Leaving = Callable[[frozenset[str]], Run]
 BUDGET_PROPERTY = "accuracy_budget"
 """The property of a quantised file that holds what became of its budget, as JSON."""
 
+_DIGITS = 3
+"""Digits of decibels that are stored; further ones depend on the machine that computed them."""
 _NAME = 60
 """Characters of a layer's name that are shown."""
 _TRIALS = 32
@@ -105,7 +107,7 @@ class Spending:
                 {
                     "layer": step.layer,
                     "followed": list(step.followed),
-                    "alone_db": step.alone_db,
+                    "alone_db": round(step.alone_db, _DIGITS),
                     "after": self._as_data(step.after),
                 }
                 for step in self.exemptions
@@ -115,7 +117,7 @@ class Spending:
     def _as_data(self, quality: Quality) -> dict[str, float | None]:
         right = quality.correct
         accuracy = None if right is None else right / self.samples
-        return {"accuracy": accuracy, "sqnr_db": quality.sqnr_db}
+        return {"accuracy": accuracy, "sqnr_db": round(quality.sqnr_db, _DIGITS)}
 
     def _within(self, quality: Quality) -> bool:
         wanted = self.budget.min_sqnr_db
