@@ -84,7 +84,8 @@ def _hints(failing: dict[str, list[Attempt]], passing: dict[str, list[Attempt]])
         shared = common((a.layer for a in found), (a.layer for a in passing[name]))
         if shared:
             what = f"{name}: all {len(found)} failing layers and no other have {', '.join(shared)}"
-            yield Fault(subject=name, what=what, where="how the kernel treats exactly that")
+            where = "how the kernel treats exactly that, or a constraint that rules it out"
+            yield Fault(subject=name, what=what, where=where)
 
 
 def _range(subject: Subject) -> str:
