@@ -57,9 +57,9 @@ def _meanings(quantised: IntegerNetwork) -> dict[str, str]:
     """What the integers stand for."""
     network, real = quantised.network, quantised.real_tensors
     found = {}
-    if network.inputs[0] in real:
+    if not real.isdisjoint(network.inputs):
         found["input_type"] = "float32"
-    else:
+    if network.inputs[0] not in real:
         found["input_scale"] = repr(quantised.input_scale)
         found["input_zero_point"] = str(quantised.input_zero)
     if network.output not in real:
