@@ -59,7 +59,7 @@ def compare(
                 del tallies[name]
         if votes is not None:
             votes.add(ours[graph.outputs[0]], theirs[runtime.outputs[0]].array)
-        if progress is not None:
+        if progress is not None and number % BATCH_SAMPLES == 0:
             progress(number + 1, given.samples)
     return Fidelity(
         runtime=runtime.title,

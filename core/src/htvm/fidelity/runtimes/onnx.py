@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from htvm.fidelity.runtimes.runtime import INSTALL, RuntimeMissing, Shown
+from htvm.fidelity.runtimes.runtime import RuntimeMissing, Shown
 from htvm.frontend.source import Source
 from htvm.ir.tensor import Array, Quantization
 
@@ -35,7 +35,7 @@ class OnnxRuntime:
         try:
             import onnxruntime
         except ImportError as error:
-            raise RuntimeMissing(f"onnxruntime is not installed; {INSTALL}") from error
+            raise RuntimeMissing("onnxruntime is not installed; pip install onnxruntime") from error
         model = _model(source)
         self.title = f"onnxruntime {onnxruntime.__version__}"
         self.outputs = tuple(port.name for port in model.graph.output)

@@ -8,8 +8,6 @@ from typing import Protocol
 
 from htvm.ir.tensor import Array, Quantization
 
-INSTALL = "pip install 'htvm-core[runtimes]'"
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shown:

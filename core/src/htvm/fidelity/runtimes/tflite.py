@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from importlib.metadata import version
 from typing import Any
 
-from htvm.fidelity.runtimes.runtime import INSTALL, RuntimeMissing, Shown
+from htvm.fidelity.runtimes.runtime import RuntimeMissing, Shown
 from htvm.frontend.source import Source
 from htvm.ir.tensor import Array, Quantization
 
@@ -18,7 +18,7 @@ class TfliteRuntime:
         try:
             from ai_edge_litert import interpreter as litert
         except ImportError as error:
-            raise RuntimeMissing(f"ai-edge-litert is not installed; {INSTALL}") from error
+            raise RuntimeMissing("LiteRT is not installed; pip install ai-edge-litert") from error
         self.title = f"LiteRT {version('ai-edge-litert')}, reference kernels"
         try:
             self._interpreter: Any = litert.Interpreter(
