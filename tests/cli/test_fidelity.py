@@ -53,6 +53,21 @@ def test_against_the_network_it_was_quantised_from(htvm, tmp_path):
     assert "chose its numbers from digits_float.onnx" in outcome.err
 
 
+def test_the_report_says_whose_numbers_they_are(htvm, tmp_path):
+    quantised, folder = tmp_path / "q.onnx", tmp_path / "out"
+    calibration = ("--calib", SAMPLES, "--calib-samples", "12", "--format", "qdq")
+    htvm("quantize", FLOAT, *calibration, "-o", quantised)
+    options = ("--inputs", SAMPLES, "--source", FLOAT, "-o", folder)
+    assert htvm("deploy", quantised, "-t", "cpu", *options).code == 0
+    report = json.loads((folder / "report.json").read_text())
+    assert report["numerics"] == "calibrated"
+    assert report["calibration"]["source"] == FLOAT.name
+    assert {layer["numerics"] for layer in report["layers"]} >= {"calibrated"}
+    page = (folder / "report.html").read_text()
+    assert "calibrated: chosen anew from digits_float.onnx, with 12 samples" in page
+    assert f"Most is lost in <b>{report['verification']['fidelity']['worst_layer']}</b>" in page
+
+
 def test_a_source_that_is_another_network(htvm, tmp_path):
     np.savez(tmp_path / "s.npz", x=np.zeros((1, 1, 8, 8), np.int8))
     renamed = tmp_path / "other.onnx"
