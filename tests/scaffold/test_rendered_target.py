@@ -18,6 +18,7 @@ DIGITS = ROOT / "examples" / "digits" / "digits.onnx"
 CHOICES = {
     "acme": {},
     "two-cores": {"layout": "channel-blocks", "engines": 2},
+    "planes": {"layout": "channels-first"},
 }
 
 

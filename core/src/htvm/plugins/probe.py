@@ -19,6 +19,7 @@ from htvm.plugins.session import Session, open_session
 from htvm.target.check import Check
 
 _MOST_CHECKS = 50
+_LONGEST_ABOUT = 120
 
 
 def main(arguments: list[str]) -> None:
@@ -39,7 +40,8 @@ def main(arguments: list[str]) -> None:
 def _try(name: str) -> dict[str, object]:
     try:
         session = open_session(name)
-        return {"checks": [_bounded(check) for check in _checks(session)]}
+        checks = [_bounded(check) for check in _checks(session)]
+        return {"checks": checks, "about": _about(session)}
     except HtvmError as error:
         fields = ("message", "code", "seen", "accepted", "hint")
         return {"error": {field: short(getattr(error, field)) for field in fields}}
@@ -51,6 +53,11 @@ def _checks(session: Session) -> tuple[Check, ...]:
     session.patterns()
     session.runtimes()
     return session.checks()[:_MOST_CHECKS]
+
+
+def _about(session: Session) -> str:
+    engines = ", ".join(session.hardware.engines)
+    return short(f"{session.hardware.description} ({engines})", _LONGEST_ABOUT)
 
 
 def _bounded(check: Check) -> dict[str, object]:

@@ -35,12 +35,14 @@ class Finding:
         error: Why it cannot be used; None if it can.
         checks: What its ``htvm_doctor`` says.
         notes: What its author should change, such as the use of a name given up.
+        about: The chip and its engines, in its own words.
     """
 
     info: TargetInfo
     error: PluginError | None = None
     checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
+    about: str = ""
 
 
 def try_targets() -> tuple[Finding, ...]:
@@ -104,7 +106,8 @@ def _finding(info: TargetInfo, answer: bytes, status: int) -> Finding:
     if "error" in found:
         return Finding(info=info, error=PluginError(**found["error"]))
     checks = tuple(Check(**check) for check in found["checks"])
-    return Finding(info=info, checks=checks, notes=tuple(found["notes"]))
+    notes, about = tuple(found["notes"]), str(found["about"])
+    return Finding(info=info, checks=checks, notes=notes, about=about)
 
 
 def _hangs(info: TargetInfo, limit_s: float) -> PluginError:

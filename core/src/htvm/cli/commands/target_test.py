@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from htvm.cli import console, options
+from htvm.errors import UsageError
 
 if TYPE_CHECKING:
     from htvm.ir.graph import Graph
@@ -57,6 +58,7 @@ def command(target: str, level: int, as_json: bool, **values: Any) -> None:
     from htvm.testing.cases import LAYERS
     from htvm.testing.static.place import locate
 
+    _see_folder(values["markdown"])
     locate(target)
     subject = Subject(
         target,
@@ -78,6 +80,22 @@ def command(target: str, level: int, as_json: bool, **values: Any) -> None:
         console.output().print(card.verdict, markup=False)
     if not card.passed:
         click.get_current_context().exit(_EXIT_DOES_NOT_CONFORM)
+
+
+def _see_folder(page: Path | None) -> None:
+    """See, before a minute of work, that a page can be written.
+
+    Raises:
+        UsageError: E145, its folder is not there.
+    """
+    if page is not None and not page.parent.is_dir():
+        raise UsageError(
+            f"cannot write to {page}",
+            code="E145",
+            seen=f"there is no folder {page.parent}",
+            accepted="a file in a folder that exists",
+            hint=f"mkdir -p {page.parent}",
+        )
 
 
 def _expected(texts: tuple[str, ...]) -> dict[str, str]:

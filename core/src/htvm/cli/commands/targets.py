@@ -1,4 +1,4 @@
-"""``htvm targets``: what is installed; with ``-v``, also whether it works."""
+"""``htvm targets``: what is installed; with ``-v``, also what it is and whether it works."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def _document(findings: Iterable[Finding], disabled: Iterable[TargetInfo]) -> di
     rows = []
     for found in findings:
         error = found.error.to_json() if found.error else None
-        rows.append({**_row(found.info), "error": error, "notes": list(found.notes)})
+        more = {"about": found.about, "error": error, "notes": list(found.notes)}
+        rows.append({**_row(found.info), **more})
     return {"targets": rows, "disabled": [_row(info) for info in disabled]}
 
 
@@ -58,7 +59,9 @@ def _show(findings: tuple[Finding, ...], disabled: list[TargetInfo]) -> None:
         console.print_note("no target is installed; try: pip install htvm-cpu")
     else:
         columns = (("target", False), ("distribution", False), ("version", False), ("", False))
-        rows = ((*_row(one.info).values(), "broken" if one.error else "") for one in findings)
+        rows = (
+            (*_row(one.info).values(), "broken" if one.error else one.about) for one in findings
+        )
         texts = (tuple(str(cell) for cell in row) for row in rows)
         console.output().print(console.table(columns, texts))
     for found in findings:
