@@ -41,7 +41,7 @@ CODES: Mapping[str, str] = {
     "E142": "--set gives a value of the wrong type.",
     "E143": "--pin names a layer the network does not have.",
     "E144": "--pin names an engine that cannot run the layer, with the reason.",
-    "E145": "The output folder cannot be written.",
+    "E145": "The output folder or file cannot be written.",
     "E146": "The output folder holds files htvm did not write; it is left alone.",
     "E147": "There is no stage of this name.",
     "E150": "A new target cannot have this name; the reason is given.",
@@ -99,7 +99,7 @@ CODES: Mapping[str, str] = {
     "E616": "A package the plug-in's distribution requires is missing or has another version. "
     "Nothing of the plug-in was imported.",
     "E617": "The package metadata of a plug-in cannot be used: it is damaged or enormous.",
-    "E618": "A plug-in did not return from its import or a hook in time.",
+    "E618": "A plug-in did not return from its import, a hook or a constraint in time.",
     "E619": "A plug-in ended the process that loaded it.",
     "E620": "A schedule breaks a rule: it reads bytes that have not landed, leaves a buffer, or "
     "does not write its output whole.",
