@@ -11,9 +11,6 @@ from htvm.quantize.kernels import columns
 from htvm.quantize.network import Conv, Dense, Floats, Linear
 from htvm.quantize.rounding import Doubles
 
-_CANCELLED = 1e-12
-"""Relative to what it is a difference of, more than a covariance is off by."""
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Moments:
@@ -37,28 +34,40 @@ def moments(op: Linear, seen: Floats, wanted: Floats | None = None) -> Moments:
     assert isinstance(op, Conv | Dense)
     groups, inner = grouped(op.weights, op).shape[::2]
     count = 0
-    sums = np.zeros((2, groups, inner))
-    products = np.zeros((2, groups, inner, inner))
+    mean, reference = np.zeros((2, groups, inner))
+    scatter = np.zeros((groups, inner, inner))
+    cross = scatter if wanted is None else np.zeros_like(scatter)
     for ours, theirs in _pairs(op, seen, wanted):
-        count += ours.shape[2]
-        turned = np.swapaxes(ours, 1, 2)
-        sums[0] += ours.sum(axis=2)
-        products[0] += np.matmul(ours, turned)
+        fresh = ours.shape[2]
+        share = fresh / (count + fresh)
+        away, spread = _centred(ours, mean)
+        turned = np.swapaxes(spread, 1, 2)
+        scatter += np.matmul(spread, turned) + _outer(away, away) * (count * share)
+        mean += away * share
         if theirs is not None:
-            sums[1] += theirs.sum(axis=2)
-            products[1] += np.matmul(theirs, turned)
-    if wanted is None:
-        sums[1], products[1] = sums[0], products[0]
-    mean, reference = sums / count
-    second = products[0] / count
-    # What differences of equal numbers leave must not make the matrix negative.
-    left = np.trace(second, axis1=1, axis2=2)[:, None, None] * np.eye(inner) * _CANCELLED
+            apart, width = _centred(theirs, reference)
+            cross += np.matmul(width, turned) + _outer(apart, away) * (count * share)
+            reference += apart * share
+        count += fresh
     return Moments(
         mean=mean,
-        covariance=second - mean[:, :, None] * mean[:, None, :] + left,
-        reference_mean=reference,
-        cross=products[1] / count - reference[:, :, None] * mean[:, None, :],
+        covariance=scatter / count,
+        reference_mean=mean if wanted is None else reference,
+        cross=cross / count,
     )
+
+
+def _centred(part: Floats, mean: Doubles) -> tuple[Doubles, Floats]:
+    """How far the mean of a part is from ``mean``, and the part about its own.
+
+    Float32 would lose the spread of inputs that lie far from zero in the squares of their mean.
+    """
+    own = part.mean(axis=2, dtype=np.float64)
+    return own - mean, part - own.astype(np.float32)[:, :, None]
+
+
+def _outer(left: Doubles, right: Doubles) -> Doubles:
+    return np.asarray(left[:, :, None] * right[:, None, :])
 
 
 def _pairs(
