@@ -334,3 +334,29 @@ def test_same_node_name_twice_is_told_apart(net):
         x = n.qdq(n.op("Gemm", x, n.weights(20, 20), n.const(np.ones(20)), name="fc"), 0.1)
     names = [node.name for node in n.graph(x).nodes]
     assert len(set(names)) == len(names)
+
+
+MOVES = (
+    ("Flatten", {}),
+    ("Transpose", {"perm": [0, 2, 3, 1]}),
+    ("MaxPool", {"kernel_shape": [2, 2]}),
+)
+
+
+@pytest.mark.parametrize(("kind", "attributes"), MOVES)
+def test_a_tensor_with_the_name_of_a_moved_function_holds_its_values(
+    net, agree, kind, attributes
+) -> None:
+    n = net()
+    x = n.qdq(n.input("x", (1, 3, 6, 6)), 0.05, 10)
+    moved = n.op(kind, n.op("Elu", x), **attributes)
+    graph = agree(n, n.q(moved, 0.03, -60))
+    assert moved not in graph.tensors
+
+
+def test_bounds_before_a_padding_are_not_those_of_the_padding(net, agree) -> None:
+    n = net()
+    a, b = (n.qdq(n.input(name, (1, 2, 4, 4)), 0.05, 10) for name in "ab")
+    kept = n.op("Clip", n.op("Add", a, b), n.const(0.5), n.const(2.0))
+    padded = n.op("Pad", kept, n.const([0, 0, 1, 1, 0, 0, 1, 1], "int64"), n.const(0.0))
+    agree(n, n.q(padded, 0.03, -60), share=0.005)

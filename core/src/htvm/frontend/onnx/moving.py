@@ -9,7 +9,14 @@ import numpy as np
 
 from htvm.frontend.onnx.call import Call
 from htvm.frontend.onnx.realise import label, made_up
-from htvm.frontend.onnx.shaping import as_stored, moved, reshape, transpose
+from htvm.frontend.onnx.shaping import (
+    as_real,
+    as_stored,
+    is_pending,
+    moved,
+    reshape,
+    transpose,
+)
 from htvm.frontend.onnx.values import Coded, Joined, Known, Shape, Stored, Value
 from htvm.ir import ops
 from htvm.ir.dtype import DType
@@ -251,6 +258,8 @@ def pad(call: Call) -> Value:
         after[call.axis(axis, rank)] = amounts[number + len(axes)]
     given = call.number(2) if "value" not in call.node.attributes else call.real("value", 0.0)
     held = as_stored(call, value)
+    if isinstance(held, Stored) and is_pending(held):
+        held = as_real(call, held)  # bounds are not those of the padding
     op = ops.Pad(
         before=tuple(before), after=tuple(after), value=_pad_code(call, held, given or 0.0)
     )

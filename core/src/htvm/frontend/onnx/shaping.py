@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
+from math import isfinite, prod
 
 import numpy as np
 
@@ -70,14 +70,17 @@ def as_real(call: Call, value: Value) -> Stored:
 
 
 def moved(call: Call, value: Stored | Coded, op: ops.Op, shape: Shape, target: Label) -> Value:
-    """Apply an op that moves elements without looking at them."""
+    """Apply an op that moves elements without looking at them.
+
+    The tensor bears the source's name only if it holds what the source's tensor does.
+    """
     old = call.builder.tensor(value.tensor)
     keeps = old.quantization is not None and old.quantization.axis is None
     tensor = call.builder.node(
         op,
         (value.tensor,),
         name=target.node,
-        output=target.output,
+        output=_before(call, target) if is_pending(value) else target.output,
         shape=shape,
         dtype=value.dtype,
         sources=(*value.sources, *target.sources),
@@ -86,6 +89,17 @@ def moved(call: Call, value: Stored | Coded, op: ops.Op, shape: Shape, target: L
     return replace(
         value, tensor=tensor, shape=shape, node=target.node, name=target.output, sources=()
     )
+
+
+def is_pending(value: Stored | Coded) -> bool:
+    """Whether a function or bounds are yet to be applied to what the tensor holds."""
+    if isinstance(value, Coded):
+        return value.grid is None
+    return isfinite(value.lo) or isfinite(value.hi)
+
+
+def _before(call: Call, target: Label) -> str:
+    return call.builder.fresh_tensor(f"{target.output}_before_function")
 
 
 def _view(
