@@ -49,7 +49,7 @@ REMEDIES: Mapping[str, str] = {
     "E147": "Name one of the stages the message lists.",
     "E150": "Choose a name by the rule the message gives.",
     "E151": "Choose another folder with -o, or move the old one away.",
-    "E152": "pip install 'htvm-core[images]', or store the images in an .npz.",
+    "E152": "pip install pillow, or store the images in an .npz.",
     "E153": "Give a folder of .png or .jpg files for a network with one image input.",
     "E154": "Use samples like those the network will see.",
     "E155": "Scale the samples as for training: --calib-scale and --calib-offset.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -162,3 +163,20 @@ def test_is_the_same_every_time(wild) -> None:
     path, _, spec = wild
     again = partial(quantised, path, spec, min_sqnr_db=25.0)
     assert again().data == again().data
+
+
+def test_what_the_source_reaches_is_told_first(wild, capsys) -> None:
+    path, _, spec = wild
+    arguments = ["quantize", str(path), "--calib", spec.path, "--max-drop", "100"]
+    assert htvm([*arguments, "-o", str(path.parent / "q.onnx")]) == 0
+    told = capsys.readouterr().err
+    assert told.index("the source: accuracy 100.00%") < told.index("every layer quantised")
+
+
+def test_little_signal_to_noise_asks_whether_the_samples_are_right(wild) -> None:
+    path, _, spec = wild
+    coarse = replace(SCHEME, lo=-2, hi=1)
+    few, enough = (quantised(path, spec, scheme, min_sqnr_db=0.0) for scheme in (coarse, SCHEME))
+    assert few.sqnr_db < 15 < 20 < enough.sqnr_db
+    assert any("is this what the network was trained on?" in note for note in few.notes)
+    assert not any("trained on" in note for note in enough.notes)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from rich.console import Console
 
 from htvm.cli import console
+from htvm.cli.advice import rounding_advice
 from htvm.deployment import Deployment
 from htvm.dispatch.stage import HOST
 from htvm.partition.names import shortened
@@ -26,7 +27,7 @@ _NAMED = 6
 
 
 def show(run: Deployment, layers: list[Layer], more: str) -> None:
-    """Print the table, its total, and what keeps layers on the host.
+    """Print the table, its total, what keeps layers on the host, and what to do about it.
 
     Args:
         run: The deployment up to dispatch.
@@ -41,6 +42,8 @@ def show(run: Deployment, layers: list[Layer], more: str) -> None:
     screen.print(f"\n{_mix(layers)}: {speed} on {run.hardware.name}", markup=False)
     for reason, names in reasons(layers).items():
         _print_reason(screen, reason, names)
+    for advice in rounding_advice(run, layers):
+        screen.print(f"\n{console.wrapped(advice, screen)}", markup=False)
     screen.print(f"\nall about one layer: {more}", markup=False)
 
 

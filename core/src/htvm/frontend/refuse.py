@@ -70,7 +70,8 @@ def float_network(path: object, seen: str) -> UnsupportedModelError:
         code="E201",
         seen=seen,
         accepted="int8 networks: ONNX with QDQ or QLinear ops, integer ONNX, int8 TFLite",
-        hint="quantise it first, with `htvm quantize` or onnxruntime's quantize_static",
+        hint="htvm quantize MODEL --target TARGET --calib SAMPLES -o QUANTISED; or in one step: "
+        "htvm deploy --numerics calibrated --calib SAMPLES",
     )
 
 

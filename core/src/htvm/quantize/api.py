@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 Format = Literal["integer", "qdq"]
+_LITTLE_DB = 20.0
+"""Less signal to noise at the output than networks have that see what they were trained on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +122,19 @@ def quantize_source(source: Source, options: Options, listener: Listener = SILEN
     else:
         made = _limited(job, options.scheme, listener)
     notes = (*network.notes, *data.warnings, *made.notes, *_about_ends(made, network))
+    if made.sqnr_db < _LITTLE_DB:
+        notes = (*notes, _little(made, data))
     return replace(made, notes=notes)
+
+
+def _little(made: Outcome, data: Calibration) -> str:
+    reach = ", ".join(
+        f"{name} from {array.min():g} to {array.max():g}" for name, array in data.arrays.items()
+    )
+    return (
+        f"{made.sqnr_db:.1f} dB at the output are few; the samples hold {reach}: is this what the "
+        "network was trained on? --calib-scale and --calib-offset bring samples there"
+    )
 
 
 def _about_ends(made: Outcome, network: FloatNetwork) -> list[str]:

@@ -173,6 +173,8 @@ def spend(budget: AccuracyBudget, search: Search, listener: Listener = SILENT) -
         source_correct=judged.source_correct,
         quantised=judged.quality(search.together(frozenset())),
     )
+    if judged.source_correct is not None:
+        listener.line(f"the source: accuracy {judged.source_correct / judged.count:.2%}")
     listener.line(f"every layer quantised: {told(spending.quantised, judged.count)}")
     if spending.is_kept:
         return spending

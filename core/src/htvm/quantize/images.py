@@ -55,7 +55,7 @@ def _pixels(path: Path, channels: int, size: tuple[int, int]) -> Floats:
             "reading images takes Pillow, which is not installed",
             code="E152",
             accepted=".npz and .npy files without it",
-            hint="pip install 'htvm-core[images]'",
+            hint="pip install pillow",
         ) from error
     try:
         with Image.open(path) as image:

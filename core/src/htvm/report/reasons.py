@@ -57,8 +57,8 @@ def reason(step: LayerStep) -> str:
             f"{step.engine} takes it as one layer of {step.cost.total:,} cycles; cpu would take "
             "its nodes one by one"
         )
-    if unable:
-        told = min(unable, key=lambda other: other.engine == step.engine)
+    told = next((other for other in unable if other.engine != step.engine), None)
+    if told is not None:
         return f"only {step.engine} takes it: {told.engine} ({told.pattern}): {told.reason}"
     if any(isinstance(node.op, ops.FloatConv2d | ops.FloatDense) for node in step.layer.nodes):
         each = step.cost.total / max(1, step.layer.macs)

@@ -18,6 +18,8 @@ from htvm.target.layer import Layer
 from htvm.target.pattern import Constraint
 
 Check = Callable[[Contract, Layer], str | None]
+REQUANTISATION = "requantisation "
+"""Begins the constraint on how results are rounded."""
 
 
 def contract_constraints(contract: Contract) -> tuple[Constraint, ...]:
@@ -170,8 +172,8 @@ def _weights(contract: Contract, layer: Layer) -> str | None:
 def _modes_text(contract: Contract) -> str:
     if contract.modes == ("shift",):
         times = "" if contract.multiplier == "none" else "a multiplication, "
-        return f"requantisation is {times}an addition and a right shift (mode shift)"
-    return f"requantisation has mode {_any(contract.modes)}"
+        return f"{REQUANTISATION}is {times}an addition and a right shift (mode shift)"
+    return f"{REQUANTISATION}has mode {_any(contract.modes)}"
 
 
 def _modes(contract: Contract, layer: Layer) -> str | None:

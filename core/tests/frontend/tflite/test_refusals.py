@@ -40,7 +40,7 @@ def test_a_float_network_is_told_to_be_quantised_first(file):
     chain(file, "RELU", types=("FLOAT32", "FLOAT32"))
     error = refused(file)
     assert error.code == "E201"
-    assert "quantise" in error.hint
+    assert "htvm quantize" in error.hint
 
 
 def test_a_hybrid_network_is_called_so(file):

@@ -68,7 +68,12 @@ def show_summary(result: Result) -> None:
 
 
 def host_notes(result: Result) -> list[str]:
-    """The layer that costs the host most, when the chip has an accelerator that could have it."""
+    """The layer that costs the host most, when the chip has an accelerator that could have it.
+
+    Then what would bring layers to the accelerator.
+    """
+    from htvm.cli.advice import rounding_advice
+
     report = result.report
     if len(result.run.hardware.engines) == 1:
         return []
@@ -77,4 +82,5 @@ def host_notes(result: Result) -> list[str]:
         return []
     slowest = max(on_host, key=lambda layer: layer.cycles.total)
     share = slowest.cycles.total / max(1, report.totals.latency_cycles)
-    return [f"{slowest.name} runs on cpu ({share:.0%} of the time): {slowest.reason}"]
+    note = f"{slowest.name} runs on cpu ({share:.0%} of the time): {slowest.reason}"
+    return [note, *rounding_advice(result.run, report.layers)]
