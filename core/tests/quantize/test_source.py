@@ -68,3 +68,12 @@ def test_an_op_without_an_integer_form_is_refused_by_name(net) -> None:
         network(path)
     assert error.value.code == "E202"
     assert "Erf" in error.value.message
+
+
+@pytest.mark.parametrize("kind", ["Sigmoid", "Softmax"])
+def test_a_function_without_integers_is_refused_among_the_layers(net, kind) -> None:
+    x = net.op(kind, net.conv("x", 3, 4))
+    with pytest.raises(UnsupportedModelError) as caught:
+        network(net.save(net.conv(x, 4, 2)))
+    assert caught.value.code == "E203"
+    assert kind in str(caught.value)

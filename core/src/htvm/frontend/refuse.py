@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from htvm.errors import UnsupportedModelError, UsageError
 
 MAX_ELEMENTS = 2**31 - 1
@@ -138,4 +140,15 @@ def malformed(path: object, seen: str, accepted: str) -> UnsupportedModelError:
         seen=seen,
         accepted=accepted,
         hint="check it with onnx.checker, or export it again",
+    )
+
+
+def several_outputs(path: object, names: Sequence[str]) -> UnsupportedModelError:
+    """The network is whole, but returns more than one tensor, or none."""
+    return UnsupportedModelError(
+        f"{path} does not return one tensor",
+        code="E200",
+        seen=f"{len(names)} outputs: {', '.join(names)}",
+        accepted="a network with one output",
+        hint="export the network with the output to deploy and no other",
     )

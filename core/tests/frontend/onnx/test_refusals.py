@@ -238,13 +238,20 @@ def lost_output(model):
 
 @pytest.mark.parametrize(
     "edit",
-    [unsorted, cyclic, written_twice, two_outputs, no_nodes, no_opset, far_opset, lost_output],
+    [unsorted, cyclic, written_twice, no_nodes, no_opset, far_opset, lost_output],
 )
 def test_malformed_graphs(net, edit):
     n = net()
     error = refusal(edited(n, quantised(n), edit))
     assert error.code == "E207"
     assert isinstance(error, UnsupportedModelError)
+
+
+def test_a_second_output_is_refused_without_calling_the_graph_malformed(net):
+    n = net()
+    error = refusal(edited(n, quantised(n), two_outputs))
+    assert error.code == "E200"
+    assert error.seen.startswith("2 outputs")
 
 
 def test_subgraphs_are_refused(net):

@@ -90,8 +90,7 @@ def _opset(proto: ModelProto, path: Path) -> int:
 def _output(graph: GraphProto, path: Path) -> str:
     names = [info.name for info in graph.output]
     if len(names) != 1:
-        seen = f"{len(names)} outputs: {', '.join(names)}"
-        raise refuse.malformed(path, seen, "a network with one output")
+        raise refuse.several_outputs(path, names)
     return str(names[0])
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from htvm.frontend import refuse
 from htvm.frontend.source import Source
-from htvm.quantize.network import FloatNetwork
+from htvm.quantize.network import FloatNetwork, Sigmoid, Softmax
 from htvm.quantize.source.tidy import tidy
 
 
@@ -18,4 +19,13 @@ def float_network(source: Source) -> FloatNetwork:
         from htvm.quantize.source.tflite import read
     else:
         from htvm.quantize.source.onnx import read
-    return tidy(read(source))
+    network = tidy(read(source))
+    for layer in network.layers:
+        if isinstance(layer.op, Softmax | Sigmoid):
+            raise refuse.unsupported_use(
+                layer.name,
+                type(layer.op).__name__,
+                "it is not behind the last layer",
+                "one at the end, which is left to the caller",
+            )
+    return network

@@ -56,8 +56,7 @@ def read(source: Source) -> FloatNetwork:
         rule(call)
     graph = scope.graph(source.path.stem)
     if len(graph.outputs) != 1:
-        seen = f"{len(graph.outputs)} outputs: {', '.join(graph.outputs)}"
-        raise refuse.malformed(source.path, seen, "a network with one output")
+        raise refuse.several_outputs(source.path, graph.outputs)
     return FloatNetwork(
         name=source.path.stem,
         inputs=graph.inputs,
