@@ -12,6 +12,7 @@ from htvm.fidelity.runtimes.runtime import RuntimeMissing
 from htvm.fidelity.stage import compare
 from htvm.frontend import integerise, read
 from htvm.host.inputs import InputSpec, load_inputs, shown_to
+from htvm.quantize.asymmetric import quantise_qdq
 from htvm.quantize.calibration import checked
 from htvm.quantize.equalise import equalise
 from htvm.quantize.execute import execute
@@ -20,6 +21,7 @@ from htvm.quantize.scheme import Scheme
 from htvm.quantize.source.ports import source_ports
 from htvm.quantize.statistics import gather
 from htvm.quantize.write.integer import integer_model
+from htvm.quantize.write.qdq import qdq_model
 
 pytest.importorskip("onnxruntime")
 
@@ -98,3 +100,19 @@ def test_a_network_the_runtime_does_not_take_is_told(folder):
     given = load_inputs(InputSpec(path=str(folder / "samples.npz")), graph)
     with pytest.raises(RuntimeMissing, match="does not take"):
         compare(graph, source, given, same_network=True)
+
+
+def test_integers_between_quantize_and_dequantize_are_held_against_the_tensor_they_stand_for(
+    folder,
+):
+    found = network(folder / "float.onnx")
+    made = quantise_qdq(found, {"x": samples(24, 1)})
+    (folder / "qdq.onnx").write_bytes(qdq_model(made).SerializeToString())
+    graph = integerise(read(folder / "qdq.onnx"))
+    original = read(folder / "float.onnx")
+    given = load_inputs(InputSpec(path=str(folder / "samples.npz")), graph)
+    compared = compare(graph, original, shown_to(given, source_ports(original)), same_network=False)
+    integers = [error for error in compared.tensors if error.max_lsb is not None]
+    assert len(integers) >= 3
+    assert all(15 < error.sqnr_db < 60 for error in compared.tensors)
+    assert max(error.lost_db for error in compared.tensors) < 30, "rounding the input counts"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from htvm.ir.graph import Graph
 from htvm.ir.tensor import Tensor
-from htvm.quantize.write.meanings import stored_factors, stored_scales
+from htvm.quantize.write.meanings import stored_factors, stored_names, stored_scales
 
 Doubles = npt.NDArray[np.float64]
 
@@ -32,8 +32,13 @@ class Meaning:
 def meanings(graph: Graph) -> dict[str, Meaning]:
     """Of every computed tensor: by what its file says of it, and by its quantisation."""
     scales, factors = stored_scales(graph.origin), stored_factors(graph.origin)
+    names = stored_names(graph.origin)
     return {
-        node.output: _meaning(graph.tensors[node.output], scales, factors.get(node.output, ()))
+        node.output: _meaning(
+            graph.tensors[node.output],
+            scales,
+            factors.get(names.get(node.output, node.output), ()),
+        )
         for node in graph.nodes
     }
 

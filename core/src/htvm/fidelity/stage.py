@@ -16,9 +16,10 @@ from htvm.frontend.source import Source
 from htvm.host.inputs import InputSet
 from htvm.ir.dtype import DType
 from htvm.ir.graph import Graph
-from htvm.ir.ops import FloatConv2d, FloatDense
+from htvm.ir.ops import FloatConv2d, FloatDense, Quantize
 from htvm.ir.tensor import Array
-from htvm.numerics import execute
+from htvm.numerics import apply, execute
+from htvm.quantize.write.meanings import stored_names
 
 BATCH_SAMPLES = 16
 _VALUES = frozenset({DType.INT8, DType.UINT8, DType.INT16, DType.FLOAT32})
@@ -50,24 +51,29 @@ def compare(
     carried = same_network and graph.origin.format == "onnx-integer"
     tallies = _tallies(graph, source, same=same_network, carried=carried)
     mixed = same_network and any(isinstance(n.op, FloatConv2d | FloatDense) for n in graph.nodes)
-    runtime = runtime_for(source, tallies, carried=carried, mixed=mixed)
+    names = {name: name for name in tallies} if same_network else _counterparts(graph, tallies)
+    runtime = runtime_for(source, set(names.values()), carried=carried, mixed=mixed)
     votes = Votes(labels=given.labels) if names_classes(graph) else None
     for number, ours in enumerate(_computed(graph, given)):
         theirs = runtime.run({name: array[number, None] for name, array in given.source.items()})
-        for name in [name for name in tallies if name in theirs]:
-            if not tallies[name].add(ours[name], theirs[name]):
-                del tallies[name]
+        for name, counterpart in list(names.items()):
+            shown = theirs.get(counterpart)
+            if shown is not None and not tallies[name].add(ours[name], shown):
+                del tallies[name], names[name]
         if votes is not None:
             votes.add(ours[graph.outputs[0]], theirs[runtime.outputs[0]].array)
         if progress is not None and number % BATCH_SAMPLES == 0:
             progress(number + 1, given.samples)
+    rounding = _inputs(graph, given)
+    if not same_network:
+        rounding |= _first_steps(graph, given)
     return Fidelity(
         runtime=runtime.title,
         source=source.file_name,
         samples=given.samples,
         same_network=same_network,
         agreement=None if votes is None else votes.agreement,
-        tensors=_errors(graph, tallies, given),
+        tensors=_errors(graph, tallies, rounding),
     )
 
 
@@ -86,6 +92,14 @@ def _tallies(graph: Graph, source: Source, *, same: bool, carried: bool) -> dict
     }
 
 
+def _counterparts(graph: Graph, tallies: Mapping[str, Tally]) -> dict[str, str]:
+    """The source's tensor for each of ours; integers go before the reals they stand for."""
+    stored = stored_names(graph.origin)
+    told = {ours: name for ours, name in stored.items() if ours in tallies}
+    twice = set(told.values())
+    return {name: told.get(name, name) for name in tallies if name not in twice}
+
+
 def _computed(graph: Graph, given: InputSet) -> Iterator[Mapping[str, Array]]:
     """Every tensor of the network for one sample after another."""
     for start in range(0, given.samples, BATCH_SAMPLES):
@@ -100,10 +114,12 @@ def _part(array: Array, index: int, count: int) -> Array:
     return array[index * size : (index + 1) * size]
 
 
-def _errors(graph: Graph, tallies: Mapping[str, Tally], given: InputSet) -> tuple[TensorError, ...]:
+def _errors(
+    graph: Graph, tallies: Mapping[str, Tally], rounding: Mapping[str, float | None]
+) -> tuple[TensorError, ...]:
     measured = {name: tally for name, tally in tallies.items() if tally.elements}
     ratios = {name: tally.sqnr_db for name, tally in measured.items()}
-    lost = losses(graph, {**_inputs(graph, given), **ratios})
+    lost = losses(graph, {**rounding, **ratios})
     return tuple(
         TensorError(
             tensor=name,
@@ -123,8 +139,22 @@ def _inputs(graph: Graph, given: InputSet) -> dict[str, float | None]:
     for name, real in given.reals.items():
         stated = graph.tensors[name].quantization
         if stated is not None and graph.tensors[name].dtype.is_integer:
-            values = given.arrays[name].astype(np.float64)
-            wanted = real.astype(np.float64)
-            error = (values - stated.zero_point) * stated.scale[0] - wanted
-            found[name] = decibels(float(np.sum(wanted**2)), float(np.sum(error**2)))
+            found[name] = _ratio(real, given.arrays[name], stated.scale[0], stated.zero_point)
     return found
+
+
+def _first_steps(graph: Graph, given: InputSet) -> dict[str, float | None]:
+    """The same where the network takes real numbers and rounds them itself."""
+    found = {}
+    for node in graph.nodes:
+        if isinstance(node.op, Quantize) and node.inputs[0] in given.arrays:
+            real, op = given.arrays[node.inputs[0]], node.op
+            found[node.output] = _ratio(real, apply(op, real), float(op.scale[0]), op.zero_point)
+    return found
+
+
+def _ratio(real: Array, integers: Array, scale: float, zero_point: int) -> float | None:
+    """Power of real numbers over that of what rounding them to integers changed."""
+    wanted = real.astype(np.float64)
+    error = (integers.astype(np.float64) - zero_point) * scale - wanted
+    return decibels(float(np.sum(wanted**2)), float(np.sum(error**2)))

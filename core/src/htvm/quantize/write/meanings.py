@@ -14,6 +14,7 @@ from htvm.quantize.network import FloatNetwork, Floats
 
 _SCALES = "tensor_scales"
 _FACTORS = "channel_factors"
+_NAMES = "tensor_names"
 
 
 def scale_properties(scales: Mapping[str, float]) -> dict[str, str]:
@@ -27,6 +28,11 @@ def factor_properties(network: FloatNetwork) -> dict[str, str]:
         return {}
     found = {name: _short(factor) for name, factor in network.factors.items()}
     return {_FACTORS: json.dumps(found, separators=(",", ":"))}
+
+
+def name_properties(names: Mapping[str, str]) -> dict[str, str]:
+    """Which tensor of the source each tensor of integers stands for, by its own name."""
+    return {_NAMES: json.dumps(dict(names), separators=(",", ":"))}
 
 
 def _short(factor: Floats) -> list[float]:
@@ -46,6 +52,12 @@ def stored_factors(origin: Origin) -> dict[str, list[float]]:
         for name, numbers in found.items()
         if isinstance(numbers, list) and all(isinstance(one, int | float) for one in numbers)
     }
+
+
+def stored_names(origin: Origin) -> dict[str, str]:
+    """What :func:`name_properties` stored; empty for a file made otherwise."""
+    found = _parsed(origin.metadata.get(_NAMES, ""))
+    return {name: told for name, told in found.items() if isinstance(told, str)}
 
 
 def _numbers(text: str) -> dict[str, float]:

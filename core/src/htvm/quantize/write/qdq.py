@@ -13,7 +13,7 @@ from htvm.quantize.asymmetric import QdqNetwork
 from htvm.quantize.network import Linear
 from htvm.quantize.rounding import Doubles
 from htvm.quantize.write import reals
-from htvm.quantize.write.meanings import factor_properties
+from htvm.quantize.write.meanings import factor_properties, name_properties
 from htvm.quantize.write.model import ModelWriter
 
 
@@ -37,7 +37,11 @@ def qdq_model(quantised: QdqNetwork, metadata: Mapping[str, str] | None = None) 
     return writer.model(
         {name: (network.shapes[name], "float32") for name in network.inputs},
         (network.output, network.shapes[network.output], "float32"),
-        {**factor_properties(network), **(metadata or {})},
+        {
+            **factor_properties(network),
+            **name_properties(held.results()),
+            **(metadata or {}),
+        },
     )
 
 
@@ -65,6 +69,11 @@ class _Held:
         """A layer has written its result."""
         if result != tensor:
             self._round(tensor, result, tensor)
+
+    def results(self) -> dict[str, str]:
+        """The int8 form of every layer's result, and what the source calls it."""
+        inputs = self._quantised.network.inputs
+        return {ours: name for name, ours in self._integers.items() if name not in inputs}
 
     def operands(self, layer: Node) -> tuple[str, ...]:
         """What a layer reads."""
