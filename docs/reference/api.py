@@ -57,10 +57,11 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Tilings": (
         "Tiling",
         "Cost",
+        "ProgramTiling",
+        "ScratchpadEngine",
         "window_tilings",
         "WindowEngine",
         "WindowTile",
-        "WindowTiling",
         "run_tilings",
         "RunEngine",
         "window",
@@ -164,6 +165,7 @@ def _entry(name: str, value: object) -> Iterator[str]:
         yield from fenced(_head(name, value), "text")
         yield from prose(value)
         if inspect.isclass(value):
+            yield from _inherited(value)
             yield from _members(value)
     else:
         yield from (VALUES[name], "")
@@ -208,6 +210,13 @@ def _default(field: Field[object]) -> str:
     if field.default is not MISSING:
         return f" = {field.default!r}"
     return " = .." if field.default_factory is not MISSING else ""
+
+
+def _inherited(value: type) -> Iterator[str]:
+    """Which class of the interface it has more attributes from."""
+    for base in value.__bases__:
+        if base.__name__ in api.__all__:
+            yield from (f"Has the attributes of `{base.__name__}` as well.", "")
 
 
 def _members(value: type) -> Iterator[str]:

@@ -171,10 +171,10 @@ PLANTED: dict[str, Planted] = {
     ),
     "uncovered remainder": Planted(
         file=PLUGIN,
-        old="return tiling.program if isinstance(tiling, api.WindowTiling) else None",
+        old="return tiling.program if isinstance(tiling, api.ProgramTiling) else None",
         new="""from dataclasses import replace
 
-        if not isinstance(tiling, api.WindowTiling):
+        if not isinstance(tiling, api.ProgramTiling):
             return None
         whole = tiling.program
         (at, last) = [
@@ -194,10 +194,10 @@ PLANTED: dict[str, Planted] = {
     ),
     "missing wait": Planted(
         file=PLUGIN,
-        old="return tiling.program if isinstance(tiling, api.WindowTiling) else None",
+        old="return tiling.program if isinstance(tiling, api.ProgramTiling) else None",
         new="""from dataclasses import replace
 
-        if not isinstance(tiling, api.WindowTiling):
+        if not isinstance(tiling, api.ProgramTiling):
             return None
         whole = tiling.program
         steps = tuple(s for s in whole.tiles[0].steps if s != api.Wait(queue="load"))

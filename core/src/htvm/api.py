@@ -51,6 +51,7 @@ from htvm.target.runner import Runner
 from htvm.target.source import Constant, LayerCode, Runtime
 from htvm.target.toml import load_hardware
 from htvm.target.window import Reach, Window, window, window_constraint
+from htvm.tiling.engine import ProgramTiling, ScratchpadEngine
 from htvm.tiling.grid import Grid, Ranges, cheapest, grids, tile_label
 from htvm.tiling.pipeline import (
     Queues,
@@ -63,7 +64,7 @@ from htvm.tiling.pipeline import (
 )
 from htvm.tiling.runs import RunEngine, run_tilings
 from htvm.tiling.slab import slab
-from htvm.tiling.windows import WindowEngine, WindowTile, WindowTiling, window_tilings
+from htvm.tiling.windows import WindowEngine, WindowTile, window_tilings
 from htvm.tvm.tail import TailCode, lower_tail
 
 __all__ = [
@@ -103,6 +104,7 @@ __all__ = [
     "Pattern",
     "PluginError",
     "Program",
+    "ProgramTiling",
     "Quantization",
     "Queues",
     "Ranges",
@@ -111,6 +113,7 @@ __all__ = [
     "RunEngine",
     "Runner",
     "Runtime",
+    "ScratchpadEngine",
     "Span",
     "Step",
     "TailCode",
@@ -128,7 +131,6 @@ __all__ = [
     "Window",
     "WindowEngine",
     "WindowTile",
-    "WindowTiling",
     "Work",
     "box_cycles",
     "channel_blocks",

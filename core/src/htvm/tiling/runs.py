@@ -6,18 +6,17 @@ Operands and result lie alike, so a tile is a run of elements and no axis of a t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from htvm.errors import InternalError
 from htvm.ir.layout import Layout
 from htvm.ir.tensor import Tensor
 from htvm.schedule.timeline import timeline
-from htvm.target.hardware import Memory
 from htvm.target.layer import Layer
 from htvm.target.program import Buffer, Role, Span
+from htvm.tiling.engine import ProgramTiling, ScratchpadEngine
 from htvm.tiling.grid import Grid, cheapest, grids, tile_label
-from htvm.tiling.pipeline import Queues, Work, pipelined, scratchpad_bytes
-from htvm.tiling.windows import WindowTiling
+from htvm.tiling.pipeline import Work, pipelined, scratchpad_bytes
 
 _LOOP = "elements"
 _STEPS_A_TILE = 4
@@ -25,34 +24,20 @@ _STEPS_A_TILE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunEngine:
+class RunEngine(ScratchpadEngine):
     """An engine for runs of elements, as its tiler sees it.
 
     Attributes:
-        lanes: Elements it handles at once; the layout's size is a multiple.
-        layout: Layout of a tensor of a given shape, in main memory and in the scratchpad.
-        memory: The scratchpad.
         cycles: Time of a job on so many elements.
         job: Fields of the record of a job on so many elements. ``in0``, ``in1``, .. and ``output``
             are added: addresses in the scratchpad.
-        transfer_cycles: Time of a transfer, from its main-memory end.
-        queues: Names of the queues.
-        slots: 2 runs transfers beside jobs, 1 never does.
-        host_cycles: Host time for each step.
     """
 
-    lanes: int
-    layout: Callable[[tuple[int, ...]], Layout]
-    memory: Memory
     cycles: Callable[[int], int]
     job: Callable[[int], Mapping[str, int]]
-    transfer_cycles: Callable[[Span], int]
-    queues: Queues = field(default_factory=Queues)
-    slots: int = 2
-    host_cycles: int = 0
 
 
-def run_tilings(layer: Layer, engine: RunEngine, *, main_memory: str) -> tuple[WindowTiling, ...]:
+def run_tilings(layer: Layer, engine: RunEngine, *, main_memory: str) -> tuple[ProgramTiling, ...]:
     """The cheapest tiling of a layer whose inputs and output have one shape; none if none fits.
 
     Raises:
@@ -89,7 +74,7 @@ class _Plan:
         tried = grids({_LOOP: self._layout.size}, steps={_LOOP: self.engine.lanes})
         return cheapest(tried, fits=self._fits, cost=self._estimate)
 
-    def tiling(self, grid: Grid) -> WindowTiling:
+    def tiling(self, grid: Grid) -> ProgramTiling:
         """A grid with its program and what that costs."""
         layout = self._layout
         program = pipelined(
@@ -101,7 +86,7 @@ class _Plan:
             slots=self.engine.slots,
             host_cycles=self.engine.host_cycles,
         )
-        return WindowTiling(
+        return ProgramTiling(
             inputs=(layout,) * len(self.layer.inputs),
             output=layout,
             cost=timeline(program),

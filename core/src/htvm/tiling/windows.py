@@ -7,18 +7,18 @@ overlapping transfers with jobs, and reading the cost off the program are the sa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
 from htvm.ir.layout import Layout
 from htvm.schedule.timeline import timeline
-from htvm.target.hardware import Memory
-from htvm.target.layer import Layer, Tiling
-from htvm.target.program import Buffer, Program, Role, Span
+from htvm.target.layer import Layer
+from htvm.target.program import Buffer, Role, Span
 from htvm.target.window import Reach, Window, window
+from htvm.tiling.engine import ProgramTiling, ScratchpadEngine
 from htvm.tiling.grid import Grid, Ranges, cheapest, grids, tile_label
-from htvm.tiling.pipeline import Queues, Work, pipelined, scratchpad_bytes
+from htvm.tiling.pipeline import Work, pipelined, scratchpad_bytes
 from htvm.tiling.slab import slab
 
 WEIGHTS = "weights"
@@ -83,46 +83,25 @@ class WindowTile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WindowEngine:
+class WindowEngine(ScratchpadEngine):
     """An engine for windows, as its tiler sees it.
 
     Attributes:
-        lanes: Channels it handles at once; tensors are padded to whole groups of them.
-        layout: Layout of a tensor of a given shape, in main memory and in the scratchpad.
-        memory: The scratchpad.
         weight_bytes: Bytes of the packed weights of so many outputs, a whole number of lanes; the
             bytes of neighbouring outputs lie one after the other.
         cycles: Time of a job.
         job: Fields of a job's record. ``input``, ``weights`` and ``output`` are added: addresses
             in the scratchpad, where each lies packed.
-        transfer_cycles: Time of a transfer, from its main-memory end.
-        queues: Names of the queues.
-        slots: 2 runs transfers beside jobs, 1 never does.
-        host_cycles: Host time for each step.
     """
 
-    lanes: int
-    layout: Callable[[tuple[int, ...]], Layout]
-    memory: Memory
     weight_bytes: Callable[[Window, int], int]
     cycles: Callable[[WindowTile], int]
     job: Callable[[WindowTile], Mapping[str, int]]
-    transfer_cycles: Callable[[Span], int]
-    queues: Queues = field(default_factory=Queues)
-    slots: int = 2
-    host_cycles: int = 0
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class WindowTiling(Tiling):
-    """A tiling with the tile program its cost was read from."""
-
-    program: Program
 
 
 def window_tilings(
     layer: Layer, engine: WindowEngine, *, main_memory: str
-) -> tuple[WindowTiling, ...]:
+) -> tuple[ProgramTiling, ...]:
     """The cheapest tiling of a layer that has a window; none if no tile fits the scratchpad.
 
     Every tile size and loop order is tried with an estimate of its cycles; the few best are
@@ -137,7 +116,7 @@ def window_tilings(
     runner_up = f"{rival.summary}: {rival.cost.total} cycles" if rival else ""
     best = found[0]
     return (
-        WindowTiling(
+        ProgramTiling(
             inputs=best.inputs,
             output=best.output,
             cost=best.cost,
@@ -179,7 +158,7 @@ class _Plan:
         tried = grids(extents, steps={"outputs": self.engine.lanes}, orders=_ORDERS)
         return cheapest(tried, fits=self._fits, cost=self._estimate, keep=_MOST_GRIDS)
 
-    def tiling(self, grid: Grid) -> WindowTiling:
+    def tiling(self, grid: Grid) -> ProgramTiling:
         """A grid with its program and what that costs."""
         program = pipelined(
             [self._work(tile) for tile in grid.tiles()],
@@ -190,7 +169,7 @@ class _Plan:
             slots=self.engine.slots,
             host_cycles=self.engine.host_cycles,
         )
-        return WindowTiling(
+        return ProgramTiling(
             inputs=(self.engine.layout(self.layer.inputs[0].shape),),
             output=self.engine.layout(self.layer.output.shape),
             cost=timeline(program),
