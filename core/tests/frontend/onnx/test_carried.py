@@ -179,3 +179,14 @@ def test_accumulators_beyond_32_bits_are_refused(net, refused):
     x = n.input("x", (1, 3, 8, 8))
     y = n.op("Conv", x, n.const(np.full((1, 3, 8, 8), 127)), n.const([2.0**31 - 128]))
     assert "accumulator" in refused(n, div_floor_clip(n, y, 64.0)).seen
+
+
+def test_what_a_pool_computes_keeps_its_name_before_it_is_flattened(net, agree_whole):
+    n = net(opset=13)
+    pooled = n.op("GlobalAveragePool", n.input("x", (1, 4, 4, 4)))
+    clipped = div_floor_clip(n, n.op("Mul", pooled, n.const(16.0)), 16.0)
+    flat = n.op("Flatten", clipped)
+    graph = agree_whole(n, flat)
+    requantised, reshaped = graph.nodes[-2:]
+    assert (requantised.output, reshaped.output) == (clipped, flat)
+    assert [node.op.kind for node in (requantised, reshaped)] == ["shiftrequant", "reshape"]

@@ -90,16 +90,23 @@ def settle(
     dtype: DType,
     quantization: Quantization | None = None,
 ) -> str:
-    """Apply ``op`` (if any) to the accumulator, then the views; the last node writes the target."""
+    """Apply ``op`` (if any) to the accumulator, then the views; the last node writes the target.
+
+    Where the source viewed what ``op`` makes, that has the name it has there.
+    """
     tensor = accumulate(call, value)
+    viewed: tuple[str, str] | None = None
     steps: list[tuple[ops.Op, str, tuple[int, ...], tuple[str, ...]]] = []
     if op is not None:
-        steps.append((op, target.node, value.acc_shape, (*value.sources, *target.sources)))
+        viewed = _viewed(value, target)
+        name = viewed[0] if viewed else target.node
+        steps.append((op, name, value.acc_shape, (*value.sources, *target.sources)))
     steps.extend((view.op, view.node, view.shape, (view.node,)) for view in value.views)
     for index, (step, node, shape, told) in enumerate(steps):
         wanted = target.output
         if index + 1 < len(steps):
-            wanted = call.builder.fresh_tensor(f"{target.output}_before_{steps[index + 1][1]}")
+            before = f"{target.output}_before_{steps[index + 1][1]}"
+            wanted = viewed[1] if index == 0 and viewed else call.builder.fresh_tensor(before)
         tensor = call.builder.node(
             step,
             (tensor,),
@@ -111,6 +118,15 @@ def settle(
             quantization=quantization,
         )
     return tensor
+
+
+def _viewed(value: Accumulated, target: Label) -> tuple[str, str] | None:
+    """The source's node and tensor of what the views begin with, if nothing but views follow."""
+    nodes = [view.node for view in value.views]
+    before = [view.of[0] if view.of else None for view in value.views]
+    if not nodes or before[1:] != nodes[:-1] or nodes[-1] != target.node:
+        return None
+    return value.views[0].of
 
 
 def quantise(call: Call, value: Value, grid: Grid, target: Label) -> Value:

@@ -106,7 +106,7 @@ def _view(
     call: Call, value: Value, op: ops.Reshape | ops.Transpose, shape: Shape, target: Label
 ) -> Value:
     if isinstance(value, Accumulated):
-        view = View(op=op, shape=shape, node=target.node)
+        view = View(op=op, shape=shape, node=target.node, of=(value.node, value.name))
         seen = replace(value, views=(*value.views, view))
         return replace(seen, shape=shape, node=target.node, name=target.output)
     if isinstance(value, Joined):

@@ -78,11 +78,19 @@ class Coded(Value):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class View:
-    """A reshape or transpose put off until after requantisation, which does not mind."""
+    """A reshape or transpose put off until after requantisation, which does not mind.
+
+    Attributes:
+        op: It.
+        shape: Of its result.
+        node: The source node it is.
+        of: The source's node and tensor it is applied to; None if the source has no such tensor.
+    """
 
     op: Reshape | Transpose
     shape: Shape
     node: str
+    of: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
