@@ -190,3 +190,13 @@ def test_what_a_pool_computes_keeps_its_name_before_it_is_flattened(net, agree_w
     requantised, reshaped = graph.nodes[-2:]
     assert (requantised.output, reshaped.output) == (clipped, flat)
     assert [node.op.kind for node in (requantised, reshaped)] == ["shiftrequant", "reshape"]
+
+
+def test_every_source_node_is_told_to_the_one_node_it_became(net, agree_whole):
+    n = net(opset=11)
+    x = n.input("x", (1, 3, 6, 6))
+    first = div_floor_clip(n, n.op("Conv", x, weights(n, 4, 3, 3, 3), bias(n, 4)), 64.0)
+    second = n.op("Conv", first, weights(n, 2, 4, 1, 1), bias(n, 2))
+    graph = agree_whole(n, div_floor_clip(n, second, 64.0))
+    told = [name for node in graph.nodes for name in node.source]
+    assert len(told) == len(set(told)) == 8

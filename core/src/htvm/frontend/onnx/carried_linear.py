@@ -11,6 +11,7 @@ from htvm.frontend.onnx.call import Call
 from htvm.frontend.onnx.carried_values import Ratio, Whole, as_whole, fits, narrowest
 from htvm.frontend.onnx.grid import Grid
 from htvm.frontend.onnx.rational import whole_numbers
+from htvm.frontend.onnx.realise import untold
 from htvm.frontend.onnx.values import Accumulated, Coded, Known, Scaled, Value
 from htvm.ir import ops
 from htvm.ir.dtype import DType
@@ -70,7 +71,9 @@ def _accumulated(call: Call, x: Whole, value: Scaled) -> Ratio:
 
 
 def _job(call: Call) -> linear.Job:
-    return linear.Job(node=call.name, output=call.output, told=call.sources())
+    """The accumulating node; what came before it was told when its input was made whole."""
+    before = (name for value in call.values if value is not None for name in untold(value))
+    return linear.Job(node=call.name, output=call.output, told=(*before, call.name))
 
 
 def as_codes(call: Call, x: Whole) -> Coded:
