@@ -21,6 +21,7 @@ from htvm.quantize.execute import output
 from htvm.quantize.integer import Step, logits, read_inputs, run, worst_sum
 from htvm.quantize.network import Add, AvgPool, Linear
 from htvm.quantize.offset import without_offsets
+from htvm.quantize.quality import decibels
 from htvm.quantize.quantise import quantise
 from htvm.quantize.rounding import Range, compensated, error, nearest
 from htvm.quantize.scheme import EXACT_IN_FLOAT, Scheme
@@ -198,3 +199,10 @@ def test_wide_layers_get_smaller_weights_rather_than_sums_that_round(tmp_path) -
     integers = quantise(found, checked({"x": x}, "x"), SCHEME).integers
     (layer,) = integers.network.layers
     assert worst_sum(layer.op, -128, 127) < EXACT_IN_FLOAT
+
+
+def test_an_output_that_never_varies_and_is_met_exactly_has_no_noise() -> None:
+    wanted = np.full((4, 3), 0.5, dtype=np.float32)
+    assert decibels(wanted, 0.0) > 200
+    assert decibels(wanted, 1.0) < -200
+    assert decibels(np.array([-1.0, 1.0], dtype=np.float32), 0.01) == pytest.approx(20)

@@ -46,7 +46,7 @@ def show_layer_errors(fidelity: Fidelity) -> None:
             _steps(error.max_lsb),
             _steps(error.mean_lsb),
             ratio(error),
-            f"-{most:.1f} dB" if error.lost_db == most else "",
+            f"-{most:.1f} dB" if error.lost_db == most > 0 else "",
         )
         for error in differing
     ]

@@ -17,6 +17,7 @@ Run = Callable[[Mapping[str, Floats]], Floats]
 _AT_ONCE = 64
 """Samples run together; what they need in memory does not grow with their number."""
 _NOTHING = 1e-30
+_EXACT_DB = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +99,9 @@ def mean_squared(given: Floats, wanted: Floats) -> float:
 
 
 def decibels(wanted: Floats, loss: float) -> float:
-    """Signal to noise for a mean squared difference."""
+    """Signal to noise for a mean squared difference; without one, the signal does not matter."""
+    if loss == 0:
+        return _EXACT_DB
     return float(10 * np.log10(max(float(wanted.var()), _NOTHING) / max(loss, _NOTHING)))
 
 

@@ -16,6 +16,7 @@ from htvm.quantize.integer import IntegerNetwork, logits
 from htvm.quantize.network import FloatNetwork, Floats
 from htvm.quantize.offset import fits
 from htvm.quantize.progress import SILENT, Listener
+from htvm.quantize.quality import decibels
 from htvm.quantize.scales import Choice, choose_scales
 from htvm.quantize.scheme import Scheme
 from htvm.quantize.statistics import Statistics, gather
@@ -117,7 +118,7 @@ def quantise(
             way = f"way {next(count)} of {len(strengths) * len(_METHODS)}"
             made, _ = _made(start, scheme, method, listener.at(way))
             loss = _loss(logits(made, judged), wanted)
-            listener.line(f"{start.label}, {_named(method)}: {_decibels(wanted, loss):.1f} dB")
+            listener.line(f"{start.label}, {_named(method)}: {decibels(wanted, loss):.1f} dB")
             if best is None or loss < best[0]:
                 best = loss, strength, method
     assert best is not None
@@ -132,7 +133,7 @@ def quantise(
         data=start.data,
         plan=plan,
         way=f"{start.label}, {_named(method)}",
-        sqnr_db=_decibels(start.statistics.output, loss),
+        sqnr_db=decibels(start.statistics.output, loss),
     )
 
 
@@ -187,10 +188,6 @@ def _made(
 
 def _loss(given: Floats, wanted: Floats) -> float:
     return float(np.mean((given - wanted) ** 2, dtype=np.float64))
-
-
-def _decibels(wanted: Floats, loss: float) -> float:
-    return float(10 * np.log10(max(float(wanted.var()), 1e-30) / max(loss, 1e-30)))
 
 
 def _named(method: Method) -> str:
