@@ -34,3 +34,14 @@ def test_the_integer_form_takes_an_engine_that_shifts(tmp_path, capsys) -> None:
 def test_calibration_data_is_asked_for(tmp_path, capsys) -> None:
     assert run(["quantize", str(residual(FloatNet(tmp_path))), "-o", str(tmp_path / "q.onnx")]) == 2
     assert "--calib" in capsys.readouterr().err
+
+
+def test_an_integer_network_is_not_quantised_again(tmp_path, capsys) -> None:
+    net = FloatNet(tmp_path)
+    whole = net.save(net.op("Floor", net.conv("x", 3, 4)))
+    np.savez(tmp_path / "calib.npz", x=samples(20, 0))
+    arguments = ["quantize", str(whole), "--calib", str(tmp_path / "calib.npz")]
+    assert run([*arguments, "-o", str(tmp_path / "q.onnx")]) == 3
+    told = capsys.readouterr().err
+    assert "is an integer network already" in told
+    assert "E200" in told

@@ -152,3 +152,14 @@ def several_outputs(path: object, names: Sequence[str]) -> UnsupportedModelError
         accepted="a network with one output",
         hint="export the network with the output to deploy and no other",
     )
+
+
+def integers_already(path: object, seen: str, source: str) -> UnsupportedModelError:
+    """The network to quantise carries whole numbers, and does not say what they stand for."""
+    return UnsupportedModelError(
+        f"{path} is an integer network already",
+        code="E200",
+        seen=seen,
+        accepted="a float network, ONNX with QuantizeLinear and DequantizeLinear, or int8 TFLite",
+        hint=f"deploy it as it is, or quantise what it was made from{source and f': {source}'}",
+    )

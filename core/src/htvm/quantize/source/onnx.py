@@ -49,6 +49,10 @@ def read(source: Source) -> FloatNetwork:
         UnsupportedModelError: something in it cannot be taken.
     """
     model = load(source)
+    floors = [node.name for node in model.nodes if node.op == "Floor"]
+    if floors:
+        seen = f"node {floors[0]!r} with op Floor, {len(floors)} in all"
+        raise refuse.integers_already(model.path, seen, model.metadata.get("source", ""))
     done = walk(model, _RULES, {port.name: _input(model, port.name) for port in model.inputs})
     value = as_stored(done.last, done.output)
     output = name_output(done, value.tensor, model.output)
