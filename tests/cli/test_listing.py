@@ -114,6 +114,21 @@ def test_code_comes_with_a_remedy(htvm):
     assert htvm("explain", "e301", "--json").document["remedy"]
 
 
+def test_doctor_tells_what_an_optional_package_is_good_for(htvm, monkeypatch):
+    from importlib.metadata import PackageNotFoundError
+
+    from htvm.cli.commands import doctor
+
+    def absent(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor, "version", absent)
+    outcome = htvm("doctor")
+    assert outcome.code == 0
+    assert "reads folders of images to calibrate with: pip install pillow" in outcome.out
+    assert htvm("doctor", "--json").document["extras"]["onnxruntime"] is None
+
+
 def test_doctor_says_what_it_comes_to(htvm, monkeypatch):
     assert "all is well" in htvm("doctor").out.splitlines()[-1]
     monkeypatch.setenv("HTVM_CC", "/nowhere/cc")

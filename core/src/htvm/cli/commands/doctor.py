@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import platform
 import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import click
@@ -16,19 +18,28 @@ if TYPE_CHECKING:
     from htvm.plugins.probing import Finding
 
 _EXIT_FOUND_FAULTS = 6
+_EXTRAS = {
+    "onnxruntime": "compares with what ONNX files compute in their own runtime",
+    "ai-edge-litert": "compares with what TFLite files compute in their own runtime",
+    "pillow": "reads folders of images to calibrate with",
+}
+"""Packages htvm does without, and what each is good for."""
 
 
 @click.command("doctor")
 @options.as_json
 def command(as_json: bool) -> None:
-    """Look at Python, TVM, the C compiler and every installed target."""
+    """Look at Python, TVM, the C compiler, every installed target, and optional packages."""
     checks = [_python(), *_packages(), _compiler(), *_targets()]
     if as_json:
         rows = [{"name": c.name, "ok": c.ok, "detail": c.detail, "hint": c.hint} for c in checks]
-        console.print_json({"ok": all(c.ok for c in checks), "checks": rows})
+        found = {"ok": all(c.ok for c in checks), "checks": rows, "extras": _extras()}
+        console.print_json(found)
     else:
         for check in checks:
             _show(check)
+        for name, seen in _extras().items():
+            _show_extra(name, seen)
         console.output().print(_verdict(checks), markup=False)
     if not all(check.ok for check in checks):
         click.get_current_context().exit(_EXIT_FOUND_FAULTS)
@@ -38,6 +49,21 @@ def _show(check: Check) -> None:
     mark = "✓" if check.ok else "✗"
     hint = f"\n     try: {check.hint}" if check.hint and not check.ok else ""
     console.output().print(f" {mark} {check.name:<16} {check.detail}{hint}", markup=False)
+
+
+def _show_extra(name: str, seen: str | None) -> None:
+    mark = "-" if seen is None else "✓"
+    detail = f"not installed; it {_EXTRAS[name]}: pip install {name}" if seen is None else seen
+    console.output().print(f" {mark} {name:<16} {detail}", markup=False)
+
+
+def _extras() -> dict[str, str | None]:
+    """Version of every extra; None where it is absent."""
+    found: dict[str, str | None] = dict.fromkeys(_EXTRAS)
+    for name in found:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _verdict(checks: list[Check]) -> str:
