@@ -12,11 +12,13 @@ from quantize_nets import FloatNet, network, residual, samples
 
 from htvm.cli.main import run as htvm
 from htvm.deployment import AccuracyBudget
-from htvm.frontend import read
+from htvm.frontend import integerise, read
 from htvm.host.inputs import InputSpec
+from htvm.numerics import execute
 from htvm.quantize.api import Options, quantize_source
 from htvm.quantize.budget import BUDGET_PROPERTY
 from htvm.quantize.execute import output
+from htvm.quantize.quality import decibels, mean_squared
 from htvm.quantize.scheme import Scheme
 
 SCHEME = Scheme(engine="digital")
@@ -180,3 +182,22 @@ def test_little_signal_to_noise_asks_whether_the_samples_are_right(wild) -> None
     assert few.sqnr_db < 15 < 20 < enough.sqnr_db
     assert any("is this what the network was trained on?" in note for note in few.notes)
     assert not any("trained on" in note for note in enough.notes)
+
+
+def test_what_qdq_is_said_to_lose_is_what_its_own_rounding_loses(tmp_path) -> None:
+    net = FloatNet(tmp_path)
+    x = net.op("Relu", net.conv("x", 3, 8))
+    x = net.op("AveragePool", x, kernel_shape=[2, 1], strides=[2, 1])
+    path = net.save(net.conv(net.op("AveragePool", x, kernel_shape=[1, 2]), 8, 4))
+    x = samples(20, 5)
+    np.savez(tmp_path / "calib.npz", x=x)
+    spec = InputSpec(path=str(tmp_path / "calib.npz"))
+    options = Options(calibration=spec, scheme=SCHEME, format="qdq", budget=None)
+    made = quantize_source(read(path), options)
+    assert any("halves to even" in note for note in made.notes)
+    written = tmp_path / "qdq.onnx"
+    written.write_bytes(made.data)
+    graph = integerise(read(written))
+    wanted = output(network(path), {"x": x})
+    loss = mean_squared(execute(graph, {"x": x})[graph.outputs[0]], wanted)
+    assert made.sqnr_db == pytest.approx(decibels(wanted, loss), abs=0.5)

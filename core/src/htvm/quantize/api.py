@@ -202,7 +202,7 @@ def _limited(job: _Job, scheme: Scheme, listener: Listener) -> Outcome:
         input_zero_point={name: mixed.zeros.get(name, 0) for name in whole},
         output_scale=None if job.network.output in mixed.real_tensors else mixed.output_scale,
         samples=job.data.samples,
-        sqnr_db=_sqnr_db(job, partial(logits, mixed)),
+        sqnr_db=_sqnr_db(job, _run_of(mixed, form)),
         way=made.way,
         notes=notes,
         spending=spending,
@@ -214,10 +214,17 @@ def _spent_on(made: Quantised, job: _Job, listener: Listener) -> Spending | None
         return None
     apart = made.unfitted()
     return job.spent(
-        lambda real: partial(logits, exempted(apart, made.network, real)),
-        lambda real: partial(logits, made.leaving(real)),
+        lambda real: _run_of(exempted(apart, made.network, real), job.options.format),
+        lambda real: _run_of(made.leaving(real), job.options.format),
         listener,
     )
+
+
+def _run_of(made: IntegerNetwork, form: Format) -> Run:
+    """What the file of this form returns: QDQ rounds otherwise than the engine."""
+    if form == "integer":
+        return partial(logits, made)
+    return partial(run_qdq, from_integers(made))
 
 
 def _about_ties(
