@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 
@@ -64,3 +65,10 @@ def test_reading_loads_neither_onnx_nor_tvm():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_nobody_writes_to_is_not_waited_for(tmp_path):
+    pipe = tmp_path / "net.onnx"
+    os.mkfifo(pipe)
+    assert refusal(pipe).code == "E101"

@@ -45,3 +45,11 @@ def test_an_integer_network_is_not_quantised_again(tmp_path, capsys) -> None:
     told = capsys.readouterr().err
     assert "is an integer network already" in told
     assert "E200" in told
+
+
+def test_a_seed_below_zero_is_a_usage_error(tmp_path, capsys) -> None:
+    model = residual(FloatNet(tmp_path))
+    np.savez(tmp_path / "calib.npz", x=samples(20, 0))
+    arguments = ["quantize", str(model), "--calib", str(tmp_path / "calib.npz")]
+    assert run([*arguments, "-o", str(tmp_path / "q.onnx"), "--calib-seed", "-1"]) == 2
+    assert "--calib-seed" in capsys.readouterr().err

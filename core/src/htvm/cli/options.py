@@ -161,7 +161,11 @@ calibration = _apply(
         help="Use at most this many calibration samples, drawn by the seed.",
     ),
     click.option(
-        "--calib-seed", type=int, default=0, show_default=True, help="Of what calibration draws."
+        "--calib-seed",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Of what calibration draws.",
     ),
     click.option(
         "--max-drop",

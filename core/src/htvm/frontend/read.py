@@ -29,6 +29,8 @@ def read(path: str | Path, *, shapes: Mapping[str, tuple[int, ...]] | None = Non
     """
     file = Path(path)
     try:
+        if file.exists() and not (file.is_file() or file.is_dir()):
+            raise refuse.unreadable(file, "a device or a pipe, not a plain file")
         data = file.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
