@@ -85,12 +85,18 @@ def test_float_network_says_what_to_do(htvm, save):
         make_node("Relu", ["s"], ["y"], name="r"),
         weights={"w": weights},
     )
-    htvm("inspect", save(model)).refuses(3, "E201", "float network", "quantise")
+    path = save(model)
+    htvm("deploy", path, "-t", "cpu").refuses(3, "E201", "float network", "quantise")
+    shown = htvm("inspect", path)
+    assert shown.code == 0
+    assert "a float network" in shown.err
+    found = htvm("inspect", path, "--json").document
+    assert (found["macs"], found["inputs"][0]["dtype"]) == (weights.size * 6 * 6, "float32")
 
 
 def test_float_twin_of_the_example(htvm):
     path = DIGITS.with_name("digits_float.onnx")
-    htvm("inspect", path).refuses(3, "E201", str(path), "try:")
+    htvm("deploy", path, "-t", "cpu").refuses(3, "E201", str(path), "try:")
 
 
 def test_dynamic_batch_becomes_one(htvm, digits, save):

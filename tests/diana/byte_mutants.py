@@ -145,8 +145,9 @@ def into_neighbour(sound: Subject) -> Subject:
     """``single``'s result begins 64 bytes inside ``conv``'s, which is still needed."""
     memory = sound.done.memory
     assert memory is not None
-    ends = {block.name: block.offset_bytes + block.size_bytes for block in memory.blocks}
-    assert memory.offsets["single_out"] == ends["conv_out"]
+    blocks = {block.name: block for block in memory.blocks}
+    end = blocks["conv_out"].offset_bytes + blocks["conv_out"].size_bytes
+    assert blocks["single_out"].offset_bytes == end
     return sound.with_offsets(lambda places: {"single_out": places["single_out"] - 64})
 
 

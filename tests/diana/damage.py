@@ -139,9 +139,14 @@ class Subject:
 
     def with_offsets(self, change: Callable[[Mapping[str, int]], dict[str, int]]) -> Subject:
         """With buffers at other places."""
-        return self.with_memory(
-            lambda plan: replace(plan, offsets={**plan.offsets, **change(plan.offsets)})
-        )
+
+        def moved(plan: MemoryPlan) -> MemoryPlan:
+            places = {block.name: block.offset_bytes for block in plan.blocks}
+            places |= change(places)
+            blocks = (replace(one, offset_bytes=places[one.name]) for one in plan.blocks)
+            return replace(plan, blocks=tuple(blocks))
+
+        return self.with_memory(moved)
 
 
 def subject() -> Subject:

@@ -78,7 +78,8 @@ def test_missing_wait_is_told_by_the_emulator():
 def test_write_beyond_the_arena_is_noticed(sanitize, code):
     right = build(two_convs())
     step = next(step for step in right.plan.layers if step.name == "second")
-    place = right.memory.offsets[right.plan.values[step.output].buffer]
+    buffer = right.plan.values[step.output].buffer
+    place = next(one.offset_bytes for one in right.memory.blocks if one.name == buffer)
     wrong = broken(lambda body: f"{body}\nout[{right.memory.arena_bytes - place}] = 1;")
     with pytest.raises(MismatchError, match=r"second|end") as caught:
         wrong.verify(sanitize=sanitize)

@@ -58,7 +58,8 @@ def chain():
 def test_in_place_layers_share_their_inputs_bytes():
     built = build(chain())
     names = [plan.output for plan in built.plan.layers]
-    a, b, c = (built.memory.offsets[built.plan.values[name].buffer] for name in names[:3])
+    places = {block.name: block.offset_bytes for block in built.memory.blocks}
+    a, b, c = (places[built.plan.values[name].buffer] for name in names[:3])
     assert a == b == c
     shared = next(one for one in lifetimes(built.plan, 8) if len(one.names) > 1)
     assert shared.names == tuple(built.plan.values[name].buffer for name in names[:3])

@@ -144,7 +144,7 @@ def malformed(path: object, seen: str, accepted: str) -> UnsupportedModelError:
 
 
 def several_outputs(path: object, names: Sequence[str]) -> UnsupportedModelError:
-    """The network is whole, but returns more than one tensor, or none."""
+    """The network is whole, but returns more than one tensor."""
     return UnsupportedModelError(
         f"{path} does not return one tensor",
         code="E200",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -66,8 +65,6 @@ class MemoryPlan:
         align_bytes: Alignment of the arena and of every block in it.
         blocks: One per storage of the arena and per scratch. Storages that take over another's
             bytes in place have a block of their own at the same offset.
-        offsets: Offset in the arena of every storage placed there, by name.
-        scratch: Offset in the arena of the scratch of a step, by the step's name.
         arena_bytes: Size of the arena.
         lower_bound_bytes: Most bytes live at once; no arena can be smaller.
         peak_step: Name of the step at which that is.
@@ -77,8 +74,6 @@ class MemoryPlan:
     memory: str
     align_bytes: int
     blocks: tuple[Block, ...]
-    offsets: Mapping[str, int]
-    scratch: Mapping[str, int]
     arena_bytes: int
     lower_bound_bytes: int
     peak_step: str

@@ -8,7 +8,7 @@ from htvm.dispatch.plan import Dispatch
 from htvm.errors import DoesNotFitError
 from htvm.ir.ops import FloatConv2d, FloatDense
 from htvm.memory.allocate import Offsets, allocate, arena_bytes
-from htvm.memory.lifetimes import Lifetime, lifetimes, live_bytes, scratch_name
+from htvm.memory.lifetimes import Lifetime, lifetimes, live_bytes
 from htvm.memory.plan import Block, Budget, MemoryPlan
 from htvm.schedule.kernels import Schedule
 from htvm.target.hardware import Hardware
@@ -29,19 +29,10 @@ def plan_memory(schedule: Schedule, hardware: Hardware) -> MemoryPlan:
     live = live_bytes(items, len(plan.steps))
     bound = max(live, default=0)
     offsets = allocate(items, bound)
-    places = {
-        name: start for item, start in zip(items, offsets, strict=True) for name in item.names
-    }
     result = MemoryPlan(
         memory=memory.name,
         align_bytes=memory.align_bytes,
         blocks=_blocks(plan, items, offsets),
-        offsets={name: at for name, at in places.items() if name in plan.storages},
-        scratch={
-            step.name: places[scratch_name(step)]
-            for step in plan.steps
-            if scratch_name(step) in places
-        },
         arena_bytes=arena_bytes(items, offsets),
         lower_bound_bytes=bound,
         peak_step=plan.steps[live.index(bound)].name if live else "",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from htvm.cli import console, options
+from htvm.cli.status import StatusLine
 from htvm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _CODE = re.compile(r"(?:HTVM-)?(E\d{3})", re.IGNORECASE)
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Hardware or option.")
 @click.option("--pin", "pins", multiple=True, metavar="LAYER=ENGINE", help="Engine of a layer.")
 @click.option("--strict", is_flag=True, help="Refuse to run any layer on the host.")
+@options.numerics
+@options.calibration
 @options.as_json
 def command(model: str, layer: str | None, as_json: bool, **values: Any) -> None:
     """Tell engine, tile, cost and runner-up of every layer of MODEL, or of one LAYER.
@@ -62,7 +65,8 @@ def _run(model: str, values: dict[str, Any]) -> Deployment:
     from htvm.pipeline import run
 
     request = options.request({"model": Path(model), **values}, verify=None, upto="dispatch")
-    return run(request)
+    with StatusLine() as status:
+        return run(request, status=status.show)
 
 
 def _layers(found: Deployment) -> list[Layer]:

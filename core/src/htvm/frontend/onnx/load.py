@@ -89,7 +89,9 @@ def _opset(proto: ModelProto, path: Path) -> int:
 
 def _output(graph: GraphProto, path: Path) -> str:
     names = [info.name for info in graph.output]
-    if len(names) != 1:
+    if not names:
+        raise refuse.malformed(path, "no output", "a network with one output")
+    if len(names) > 1:
         raise refuse.several_outputs(path, names)
     return str(names[0])
 
