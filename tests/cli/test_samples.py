@@ -74,6 +74,15 @@ def test_arrays_that_do_not_suit(htvm, tmp_path, arrays, spec, code, words):
     assert not Path("/unpickled").exists()
 
 
+def test_the_one_array_that_fits_is_meant(htvm, tmp_path):
+    file = tmp_path / "s.npz"
+    np.savez(file, ids=np.arange(3), pictures=IMAGES, thumbnails=IMAGES[:, :, :4, :4])
+    outcome = htvm("verify", DIGITS, "-t", "cpu", "--inputs", file, "--json")
+    assert outcome.code == 0, outcome.err
+    given = next(one for one in outcome.document["inputs"] if one["kind"] == "given")
+    assert given["samples"] == 3
+
+
 def test_samples_that_look_wrong(htvm, tmp_path):
     file = tmp_path / "s.npy"
     np.save(file, np.full((2, 1, 8, 8), 1e6, np.float32))

@@ -247,15 +247,29 @@ def _choose(spec: InputSpec, stored: Mapping[str, Array], graph: Graph) -> dict[
         keys = [spec.key]
     elif all(name in stored for name in graph.inputs):
         return {name: name for name in graph.inputs}
-    if len(graph.inputs) == 1 and len(keys) == 1:
-        return {graph.inputs[0]: keys[0]}
+    if len(graph.inputs) == 1:
+        (name,) = graph.inputs
+        fitting = [key for key in keys if _fits(stored[key], name, graph, spec)]
+        if 1 in (len(keys), len(fitting)):
+            return {name: (fitting or keys)[0]}
+        keys = fitting or keys
     raise UsageError(
         f"{spec.name} does not say which array is which input",
         code="E123",
         seen=", ".join(stored) or "no arrays",
         accepted="arrays named like the network's inputs: " + ", ".join(graph.inputs),
-        hint=f"name one, as in {spec.name}:{keys[0]}" if len(graph.inputs) == 1 and keys else "",
+        hint=f"name one: {' or '.join(f'{spec.name}:{key}' for key in keys)}"
+        if len(graph.inputs) == 1 and keys
+        else "",
     )
+
+
+def _fits(array: Array, name: str, graph: Graph, spec: InputSpec) -> bool:
+    """Whether an array has the shape of samples of an input."""
+    try:
+        return len(_arrange(array, name, graph, spec)) > 0
+    except UsageError:
+        return False
 
 
 def _arrange(array: Array, name: str, graph: Graph, spec: InputSpec) -> Array:
