@@ -13,9 +13,10 @@ OURS = np.array([[3, -5, 127]], np.int8)
 MEANING = Meaning(step=np.array([0.5]), zero_point=1)
 
 
-def tally(*, meaning=MEANING, shape=(1, 3), dtype=DType.INT8, **options):
+def tally(*, meaning=MEANING, shape=(1, 3), dtype=DType.INT8, quantization=None, **options):
     chosen = {"channels_last": False, "same": False, "carried": False, **options}
-    return Tally(tensor=Tensor(name="t", shape=shape, dtype=dtype), meaning=meaning, **chosen)
+    tensor = Tensor(name="t", shape=shape, dtype=dtype, quantization=quantization)
+    return Tally(tensor=tensor, meaning=meaning, **chosen)
 
 
 def test_real_numbers_of_a_source():
@@ -52,6 +53,14 @@ def test_sums_shown_in_place_of_values_are_not_compared():
     assert tally(same=True, carried=True).add(OURS, Shown(array=OURS.astype(np.float32)))
     assert not tally().add(OURS, Shown(array=OURS))
     assert not tally(meaning=Meaning(step=None)).add(OURS, Shown(array=np.ones((1, 3), np.float32)))
+
+
+@pytest.mark.parametrize(("scale", "zero_point"), [(0.25, 1), (0.5, 2)])
+def test_integers_of_the_same_network_on_another_grid_are_not_compared(scale, zero_point):
+    found = tally(same=True, quantization=Quantization(scale=(0.5,), zero_point=1))
+    theirs = Quantization(scale=(scale,), zero_point=zero_point)
+    assert not found.add(OURS, Shown(array=OURS, quantization=theirs))
+    assert found.add(OURS, Shown(array=OURS, quantization=found.tensor.quantization))
 
 
 def test_channels_last_and_factors_of_channels():

@@ -155,6 +155,7 @@ def _first_steps(graph: Graph, given: InputSet) -> dict[str, float | None]:
 
 def _ratio(real: Array, integers: Array, scale: float, zero_point: int) -> float | None:
     """Power of real numbers over that of what rounding them to integers changed."""
-    wanted = real.astype(np.float64)
-    error = (integers.astype(np.float64) - zero_point) * scale - wanted
+    peak = max(1.0, float(np.abs(real).max(initial=0.0)))  # its square may be too large
+    wanted = real.astype(np.float64) / peak
+    error = (integers.astype(np.float64) - zero_point) * (scale / peak) - wanted
     return decibels(float(np.sum(wanted**2)), float(np.sum(error**2)))

@@ -70,12 +70,21 @@ class Tally:
         numbers = theirs.astype(np.float64)
         if self.same:
             alike = self.carried or theirs.dtype == self.tensor.dtype.numpy
+            alike = alike and self._is_on_our_grid(shown)
             return numbers - self.meaning.zero_point if alike else None
         if theirs.dtype.kind in "iu":
             if shown.quantization is None:
                 return None
             numbers = (numbers - shown.quantization.zero_point) * shown.quantization.scale[0]
         return None if self.meaning.step is None else numbers / self.meaning.step
+
+    def _is_on_our_grid(self, shown: Shown) -> bool:
+        """Whether integers mean the same; a tensor rounded anew is shown as what it becomes."""
+        ours, theirs = self.tensor.quantization, shown.quantization
+        if ours is None or theirs is None or len(ours.scale) != 1:
+            return True
+        same_step = bool(np.isclose(ours.scale[0], theirs.scale[0], rtol=1e-6, atol=0))
+        return same_step and ours.zero_point == theirs.zero_point
 
 
 def decibels(signal: float, noise: float) -> float | None:
