@@ -82,5 +82,7 @@ def host_notes(result: Result) -> list[str]:
         return []
     slowest = max(on_host, key=lambda layer: layer.cycles.total)
     share = slowest.cycles.total / max(1, report.totals.latency_cycles)
-    note = f"{slowest.name} runs on cpu ({share:.0%} of the time): {slowest.reason}"
+    first, more, _ = slowest.reason.partition("; ")
+    why = f"{first}; htvm explain tells more" if more else first
+    note = f"{slowest.name} runs on cpu ({share:.0%} of the time): {why}"
     return [note, *rounding_advice(result.run, report.layers)]
