@@ -20,14 +20,14 @@ from htvm.ir.graph import Graph
 from htvm.ir.tensor import Array
 from htvm.numerics import execute
 from htvm.plugins.session import open_session
-from htvm.quantize.calibration import checked
-from htvm.quantize.execute import output
-from htvm.quantize.integer import read_inputs
-from htvm.quantize.network import FloatNetwork
-from htvm.quantize.quantise import quantise
-from htvm.quantize.scheme import Scheme, scheme_for
-from htvm.quantize.source.read import float_network
-from htvm.quantize.write.integer import integer_model
+from htvm.quantization.calibration import checked
+from htvm.quantization.execute import output
+from htvm.quantization.integer import read_inputs
+from htvm.quantization.network import FloatNetwork
+from htvm.quantization.quantise import quantise
+from htvm.quantization.scheme import Scheme, scheme_for
+from htvm.quantization.source.read import float_network
+from htvm.quantization.write.integer import integer_model
 
 BARS = {"resnet8": 86.7, "dscnn": 89.8, "vww": 87.5, "sww": 90.0}
 """Least top-1 accuracy from float, percent."""

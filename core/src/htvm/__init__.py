@@ -1,17 +1,26 @@
 """Compile trained networks to verified bare-metal C for heterogeneous tinyML chips.
 
-``htvm.deploy`` is what ``htvm deploy`` runs. Importing this package loads nothing else.
+``htvm.deploy`` and ``htvm.quantize`` are what the commands of those names run. Importing
+this package loads nothing else.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from htvm.deploying import Result, deploy
     from htvm.errors import HtvmError
+    from htvm.quantizing import quantize
 
-__all__ = ["HtvmError", "Result", "deploy"]
+__all__ = ["HtvmError", "Result", "deploy", "quantize"]
+_MODULES: dict[str, str] = {
+    "HtvmError": "htvm.errors",
+    "Result": "htvm.deploying",
+    "deploy": "htvm.deploying",
+    "quantize": "htvm.quantizing",
+}
 
 
 def __dir__() -> list[str]:
@@ -19,12 +28,6 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "HtvmError":
-        from htvm.errors import HtvmError
-
-        return HtvmError
-    if name in __all__:
-        from htvm import deploying
-
-        return getattr(deploying, name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -33,11 +33,11 @@ from htvm.memory.stage import plan_memory
 from htvm.partition.stage import match
 from htvm.plugins.blame import blame
 from htvm.plugins.session import Session, open_session
-from htvm.quantize.api import Options, Outcome, as_source, quantize_source
-from htvm.quantize.progress import SILENT, Listener
-from htvm.quantize.scheme import scheme_for
-from htvm.quantize.source.ports import source_ports
-from htvm.quantize.threads import one_thread
+from htvm.quantization.api import Options, Outcome, as_source, quantize_source
+from htvm.quantization.progress import SILENT, Listener
+from htvm.quantization.scheme import scheme_for
+from htvm.quantization.source.ports import source_ports
+from htvm.quantization.threads import one_thread
 from htvm.rewrite.stage import rewrite
 from htvm.schedule.stage import schedule
 

@@ -8,7 +8,7 @@ from htvm.deployment import Deployment
 from htvm.dispatch.plan import ConvertStep
 from htvm.frontend import Source
 from htvm.partition.layers import node_macs
-from htvm.quantize.api import Outcome
+from htvm.quantization.api import Outcome
 
 _TIGHT = 0.1
 """Part of the main memory below which what is left is told: an application needs some too."""

@@ -12,16 +12,16 @@ from htvm.fidelity.runtimes.runtime import RuntimeMissing
 from htvm.fidelity.stage import compare
 from htvm.frontend import integerise, read
 from htvm.host.inputs import InputSpec, load_inputs, shown_to
-from htvm.quantize.asymmetric import quantise_qdq
-from htvm.quantize.calibration import checked
-from htvm.quantize.equalise import equalise
-from htvm.quantize.execute import execute
-from htvm.quantize.quantise import quantise
-from htvm.quantize.scheme import Scheme
-from htvm.quantize.source.ports import source_ports
-from htvm.quantize.statistics import gather
-from htvm.quantize.write.integer import integer_model
-from htvm.quantize.write.qdq import qdq_model
+from htvm.quantization.asymmetric import quantise_qdq
+from htvm.quantization.calibration import checked
+from htvm.quantization.equalise import equalise
+from htvm.quantization.execute import execute
+from htvm.quantization.quantise import quantise
+from htvm.quantization.scheme import Scheme
+from htvm.quantization.source.ports import source_ports
+from htvm.quantization.statistics import gather
+from htvm.quantization.write.integer import integer_model
+from htvm.quantization.write.qdq import qdq_model
 
 pytest.importorskip("onnxruntime")
 

@@ -11,7 +11,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from htvm.frontend import read
-from htvm.quantize.source.read import float_network
+from htvm.quantization.source.read import float_network
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from htvm.deployment import Deployment
 from htvm.dispatch.stage import HOST
-from htvm.quantize.scheme import scheme_for
+from htvm.quantization.scheme import scheme_for
 from htvm.report.model import Layer
 from htvm.target.conform import REQUANTISATION
 

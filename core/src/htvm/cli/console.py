@@ -148,3 +148,10 @@ def labelled(label: str, text: str, screen: Console) -> str:
 def printable(text: str) -> str:
     """The text with control characters spelled out, so that a name cannot move the cursor."""
     return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
+def affine(scale: float, zero_point: int) -> str:
+    """What an integer stands for: ``"0.5 * (integer + 3)"``."""
+    if not zero_point:
+        return f"{scale:.9g} * integer"
+    return f"{scale:.9g} * (integer {'-' if zero_point > 0 else '+'} {abs(zero_point)})"

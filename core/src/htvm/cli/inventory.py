@@ -13,7 +13,7 @@ from htvm.ir.ops import Elementwise, Op
 from htvm.ir.requant import Requant
 from htvm.ir.tensor import Tensor
 from htvm.partition.layers import node_macs
-from htvm.quantize.network import Dense, FloatNetwork, Linear
+from htvm.quantization.network import Dense, FloatNetwork, Linear
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -220,8 +220,23 @@ def parse_shapes(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def calibration_spec(values: dict[str, Any]) -> InputSpec:
-    """Where the calibration data asked for by :data:`calibration` is."""
+def calibration_options(values: dict[str, Any]) -> CalibrationOptions:
+    """What the options of :data:`calibration` ask for.
+
+    Raises:
+        UsageError: E100.
+    """
+    from htvm.deployment import CalibrationOptions
+
+    return CalibrationOptions(
+        data=_calibration_data(values),
+        samples=values["calib_samples"],
+        seed=values["calib_seed"],
+        budget=_accuracy_budget(values),
+    )
+
+
+def _calibration_data(values: dict[str, Any]) -> InputSpec:
     if not values["calib"]:
         raise UsageError(
             "quantising takes calibration data",
@@ -231,12 +246,8 @@ def calibration_spec(values: dict[str, Any]) -> InputSpec:
     return _prepared_like_calibration(values["calib"], values)
 
 
-def accuracy_budget(values: dict[str, Any]) -> AccuracyBudget | None:
-    """What the options of :data:`calibration` allow quantising to cost; None without limit.
-
-    Raises:
-        UsageError: E100.
-    """
+def _accuracy_budget(values: dict[str, Any]) -> AccuracyBudget | None:
+    """What quantising may cost; None without limit."""
     from htvm.deployment import AccuracyBudget
 
     drop, noise, samples = values["max_drop"], values["min_sqnr"], values["judged_on"]
@@ -330,22 +341,15 @@ def request(
         pins=pairs(values["pins"], "--pin"),
         strict=values["strict"],
         verify=verify,
-        calibration=_calibration_options(values),
+        calibration=_wanted_calibration(values),
         upto=upto,
     )
 
 
-def _calibration_options(values: dict[str, Any]) -> CalibrationOptions | None:
+def _wanted_calibration(values: dict[str, Any]) -> CalibrationOptions | None:
     """What ``--numerics`` asks for; calibration data without it would go unused."""
-    from htvm.deployment import CalibrationOptions
-
     if values.get("numerics", "exact") == "calibrated":
-        return CalibrationOptions(
-            data=calibration_spec(values),
-            samples=values["calib_samples"],
-            seed=values["calib_seed"],
-            budget=accuracy_budget(values),
-        )
+        return calibration_options(values)
     for option, key in _ONLY_CALIBRATED:
         if values.get(key) not in (None, ""):
             raise UsageError(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from htvm.ir.graph import Graph
 from htvm.ir.tensor import Tensor
-from htvm.quantize.write.meanings import stored_factors, stored_names, stored_scales
+from htvm.quantization.write.meanings import stored_factors, stored_names, stored_scales
 
 Doubles = npt.NDArray[np.float64]
 

@@ -19,7 +19,7 @@ from htvm.ir.graph import Graph
 from htvm.ir.ops import FloatConv2d, FloatDense, Quantize
 from htvm.ir.tensor import Array
 from htvm.numerics import apply, execute
-from htvm.quantize.write.meanings import stored_names
+from htvm.quantization.write.meanings import stored_names
 
 BATCH_SAMPLES = 16
 _VALUES = frozenset({DType.INT8, DType.UINT8, DType.INT16, DType.FLOAT32})

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from htvm.deployment import Deployment
 from htvm.dispatch.plan import LayerStep
-from htvm.quantize.budget import BUDGET_PROPERTY
+from htvm.quantization.budget import BUDGET_PROPERTY
 from htvm.report.model import Budget, BudgetQuality
 
 

@@ -53,7 +53,7 @@ def _inventory(source: Source) -> Inventory:
     except UnsupportedModelError as error:
         if error.code != _FLOAT_NETWORK:
             raise
-    from htvm.quantize.source.read import float_network
+    from htvm.quantization.source.read import float_network
 
     return of_floats(float_network(source), source)
 
@@ -82,6 +82,4 @@ def _meaning(end: End) -> str:
     text = f"{end.name}: {end.dtype} {'x'.join(map(str, end.shape))}"
     if end.scale is None:
         return text
-    zero = end.zero_point or 0
-    moved = f"(integer {'-' if zero > 0 else '+'} {abs(zero)})" if zero else "integer"
-    return f"{text}, real = {end.scale[0]:.9g} * {moved}"
+    return f"{text}, real = {console.affine(end.scale[0], end.zero_point or 0)}"

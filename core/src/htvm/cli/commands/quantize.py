@@ -9,10 +9,9 @@ import click
 
 from htvm.cli import console, options
 from htvm.cli.status import StatusLine
-from htvm.errors import UsageError
 
 if TYPE_CHECKING:
-    from htvm.quantize.api import Options, Outcome
+    from htvm.quantization.api import Outcome
 
 
 @click.command("quantize")
@@ -32,41 +31,22 @@ if TYPE_CHECKING:
 @options.as_json
 def command(as_json: bool, output: Path, **values: Any) -> None:
     """Quantise the network in MODEL, looking at calibration data, and write it as ONNX."""
-    from htvm.frontend import read
-    from htvm.quantize.api import quantize_source
-    from htvm.quantize.progress import Listener
+    from htvm.quantization.progress import Listener
+    from htvm.quantizing import quantize
 
-    source = read(values["model"], shapes=options.parse_shapes(values["shapes"]))
     with StatusLine() as status:
-        told = Listener(line=status.before(console.print_line), status=status.show)
-        outcome = quantize_source(source, _options(values), told)
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_bytes(outcome.data)
-    except OSError as error:
-        raise UsageError(f"cannot write {output}", code="E145", seen=str(error)) from error
+        outcome = quantize(
+            values["model"],
+            calibration=options.calibration_options(values),
+            target=values["target"],
+            output=output,
+            form=values["form"],
+            shapes=options.parse_shapes(values["shapes"]),
+            listener=Listener(line=status.before(console.print_line), status=status.show),
+        )
     if as_json:
         console.print_json(_document(outcome, output))
     _show(outcome, output)
-
-
-def _options(values: dict[str, Any]) -> Options:
-    from htvm.quantize.api import Options
-    from htvm.quantize.scheme import scheme_for
-
-    scheme = None
-    if values["target"]:
-        from htvm.plugins.session import open_session
-
-        scheme = scheme_for(open_session(values["target"], settings={}).hardware)
-    return Options(
-        calibration=options.calibration_spec(values),
-        scheme=scheme,
-        format=values["form"] or ("qdq" if scheme is None else "integer"),
-        samples=values["calib_samples"],
-        seed=values["calib_seed"],
-        budget=options.accuracy_budget(values),
-    )
 
 
 def _document(outcome: Outcome, output: Path) -> dict[str, object]:
@@ -87,8 +67,8 @@ def _document(outcome: Outcome, output: Path) -> dict[str, object]:
 def _show(outcome: Outcome, output: Path) -> None:
     console.print_stage("quantize", f"{outcome.way}: {outcome.sqnr_db:.1f} dB at the output")
     for name, scale in outcome.input_scale.items():
-        zero = outcome.input_zero_point[name]
-        console.print_line(f"input {name}: real = {scale:.9g} * (integer - {zero})")
+        meaning = console.affine(scale, outcome.input_zero_point[name])
+        console.print_line(f"input {name}: real = {meaning}")
     unit = outcome.output_scale
     meaning = "real numbers" if unit is None else f"scale {unit:.9g}"
     console.print_line(f"output: {meaning}    {output}")

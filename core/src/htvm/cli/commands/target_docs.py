@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from htvm.cli import console, options
+from htvm.files import write_file
 
 
 @click.command("docs")
@@ -24,7 +25,7 @@ def command(target: str, output: Path | None, settings: tuple[str, ...], as_json
     session = open_session(target, settings=options.pairs(settings, "--set"))
     page = target_page(session)
     if output is not None:
-        output.write_text(page, encoding="utf-8")
+        write_file(output, page.encode())
     if as_json:
         where = None if output is None else str(output)
         console.print_json({"target": session.target.name, "output": where, "page": page})

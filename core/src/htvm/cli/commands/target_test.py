@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from htvm.cli import console, options
-from htvm.errors import UsageError
+from htvm.files import check_file_writable, write_file
 
 if TYPE_CHECKING:
     from htvm.ir.graph import Graph
@@ -58,7 +58,8 @@ def command(target: str, level: int, as_json: bool, **values: Any) -> None:
     from htvm.testing.cases import LAYERS
     from htvm.testing.static.place import locate
 
-    _see_folder(values["markdown"])
+    if values["markdown"] is not None:
+        check_file_writable(values["markdown"])
     locate(target)
     subject = Subject(
         target,
@@ -73,29 +74,13 @@ def command(target: str, level: int, as_json: bool, **values: Any) -> None:
         progress=None if as_json else _Screen().show,
     )
     if values["markdown"] is not None:
-        values["markdown"].write_text(card.to_markdown(), encoding="utf-8")
+        write_file(values["markdown"], card.to_markdown().encode())
     if as_json:
         console.print_json(card.to_json())
     else:
         console.output().print(card.verdict, markup=False)
     if not card.passed:
         click.get_current_context().exit(_EXIT_DOES_NOT_CONFORM)
-
-
-def _see_folder(page: Path | None) -> None:
-    """See, before a minute of work, that a page can be written.
-
-    Raises:
-        UsageError: E145, its folder is not there.
-    """
-    if page is not None and not page.parent.is_dir():
-        raise UsageError(
-            f"cannot write to {page}",
-            code="E145",
-            seen=f"there is no folder {page.parent}",
-            accepted="a file in a folder that exists",
-            hint=f"mkdir -p {page.parent}",
-        )
 
 
 def _expected(texts: tuple[str, ...]) -> dict[str, str]:
