@@ -184,6 +184,24 @@ def test_little_signal_to_noise_asks_whether_the_samples_are_right(wild) -> None
     assert not any("trained on" in note for note in enough.notes)
 
 
+@pytest.mark.parametrize("weights", [0.0, 2.0])
+@pytest.mark.parametrize(("scheme", "form"), [(SCHEME, "integer"), (SCHEME, "qdq"), (None, "qdq")])
+def test_float_weights_that_happen_to_be_whole_stay_float(tmp_path, weights, scheme, form) -> None:
+    net = FloatNet(tmp_path, shape=(1, 20))
+    path = net.save(
+        net.op("Gemm", "x", net.const(np.full((20, 5), weights)), net.const(np.ones(5)))
+    )
+    x = np.random.default_rng(6).normal(0, 1, (14, 20)).astype("f4")
+    np.savez(tmp_path / "calib.npz", x=x)
+    spec, asked = InputSpec(path=str(tmp_path / "calib.npz")), AccuracyBudget(min_sqnr_db=900)
+    options = Options(calibration=spec, scheme=scheme, format=form, budget=asked)
+    written = tmp_path / "written.onnx"
+    written.write_bytes(quantize_source(read(path), options).data)
+    graph = integerise(read(written))
+    made = execute(graph, {"x": x})[graph.outputs[0]]
+    assert np.allclose(made, output(network(path), {"x": x}), atol=1e-4)
+
+
 def test_what_qdq_is_said_to_lose_is_what_its_own_rounding_loses(tmp_path) -> None:
     net = FloatNet(tmp_path)
     x = net.op("Relu", net.conv("x", 3, 8))

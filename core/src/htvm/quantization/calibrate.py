@@ -10,6 +10,7 @@ import numpy as np
 
 from htvm.errors import UnsupportedModelError
 from htvm.ir.graph import Node
+from htvm.quantization.blocks import join_weights, split_weights
 from htvm.quantization.execute import apply
 from htvm.quantization.integer import IntegerNetwork, Step, operands, read_inputs, run_layer
 from htvm.quantization.moments import Moments, grouped, moments
@@ -124,9 +125,10 @@ def _quantised(layer: Node, found: Moments, plan: Plan) -> tuple[Node, Step]:
     """Integer weights and bias; the bias holds half of the divisor, so that floor rounds."""
     op = layer.op
     assert isinstance(op, Linear)
+    target = _target(layer, op, found, plan)
     for shift in range(plan.choice.shifts[layer.name], -1, -1):
         step = _step(layer, plan, shift)
-        weights, bias = _integers(layer, op, found, plan, shift)
+        weights, bias = _integers(layer, op, target, found, plan, shift)
         kept = bounded_bias(weights, bias, step, plan.scheme)
         if kept is not None:
             return replace(layer, op=replace(op, weights=weights, bias=kept)), step
@@ -140,13 +142,12 @@ def _quantised(layer: Node, found: Moments, plan: Plan) -> tuple[Node, Step]:
 
 
 def _integers(
-    layer: Node, op: Linear, found: Moments, plan: Plan, shift: int
+    layer: Node, op: Linear, target: Doubles, found: Moments, plan: Plan, shift: int
 ) -> tuple[Floats, Doubles]:
     scales = plan.choice.scales
-    scale_in = scales[layer.inputs[0]]
     unit = scales[layer.output] * 2.0**-shift
     real = grouped(op.weights, op)
-    weights = _rounded(real, unit / scale_in, found, scale_in, plan)
+    weights = _rounded(target, unit / scales[layer.inputs[0]], found, plan)
     mean = np.matmul(real, found.reference_mean[:, :, None]).reshape(-1)
     given = mean / unit
     if plan.method.correct_bias:
@@ -155,23 +156,31 @@ def _integers(
     return weights.reshape(op.weights.shape).astype(np.float32), bias
 
 
-def _rounded(real: Doubles, step: float, found: Moments, scale_in: float, plan: Plan) -> Doubles:
+def _target(layer: Node, op: Linear, found: Moments, plan: Plan) -> Doubles:
+    """The real weights to round."""
+    real, method = grouped(op.weights, op), plan.method
+    if not (method.compensate and method.refit):
+        return real
+    return _refitted(real, found, plan.choice.scales[layer.inputs[0]], method.ridge)
+
+
+def _rounded(target: Doubles, step: float, found: Moments, plan: Plan) -> Doubles:
     allowed = Range(lo=plan.scheme.weight_lo, hi=plan.scheme.weight_hi)
     if not plan.method.compensate:
-        return nearest(real, step, allowed)
-    target = _refitted(real, found, scale_in, plan.method.ridge) if plan.method.refit else real
+        return nearest(target, step, allowed)
     return compensated(target, found.covariance, step, allowed)
 
 
 def _refitted(real: Doubles, found: Moments, scale_in: float, ridge: float) -> Doubles:
     """Weights that give, on the inputs seen, what the real ones give on those wanted."""
-    size = real.shape[2]
+    size = found.covariance.shape[2]
     covariance = found.covariance * scale_in**2
     power = np.trace(covariance, axis1=1, axis2=2) / size
     added = (ridge * power + 1e-12 * max(power.max(), 1e-12))[:, None, None] * np.eye(size)
     gap = found.cross * scale_in - covariance
     pull = np.linalg.solve(covariance + added, np.swapaxes(gap, 1, 2))
-    return np.asarray(real + np.matmul(real, np.swapaxes(pull, 1, 2)))
+    moved = np.matmul(split_weights(real, len(pull)), np.swapaxes(pull, 1, 2))
+    return np.asarray(real + join_weights(moved, real.shape))
 
 
 def bounded_bias(weights: Floats, bias: Doubles, step: Step, scheme: Scheme) -> Floats | None:

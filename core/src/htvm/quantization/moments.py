@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from htvm.quantization.blocks import block_count, split
 from htvm.quantization.kernels import columns
 from htvm.quantization.network import Conv, Dense, Floats, Linear
 from htvm.quantization.rounding import Doubles
@@ -18,9 +19,10 @@ class Moments:
 
     Attributes:
         mean: ``(groups, n)``.
-        covariance: ``(groups, n, n)``.
-        reference_mean: The same of the inputs wanted.
-        cross: Covariance of wanted with seen, ``(groups, n, n)``.
+        covariance: ``(groups, n, n)``; of many inputs only what lies in the blocks of
+            :mod:`htvm.quantization.blocks`, ``(groups * blocks, width, width)``.
+        reference_mean: The same as the mean, of the inputs wanted.
+        cross: Covariance of wanted with seen, in the shape of the covariance.
     """
 
     mean: Doubles
@@ -33,11 +35,13 @@ def moments(op: Linear, seen: Floats, wanted: Floats | None = None) -> Moments:
     """Moments of ``seen``, and how ``wanted`` (the same if not given) goes with them."""
     assert isinstance(op, Conv | Dense)
     groups, inner = grouped(op.weights, op).shape[::2]
+    blocks = block_count(inner)
+    width = -(-inner // blocks)
     count = 0
-    mean, reference = np.zeros((2, groups, inner))
-    scatter = np.zeros((groups, inner, inner))
+    mean, reference = np.zeros((2, groups * blocks, width))
+    scatter = np.zeros((groups * blocks, width, width))
     cross = scatter if wanted is None else np.zeros_like(scatter)
-    for ours, theirs in _pairs(op, seen, wanted):
+    for ours, theirs in _pairs(op, seen, wanted, blocks):
         fresh = ours.shape[2]
         share = fresh / (count + fresh)
         away, spread = _centred(ours, mean)
@@ -49,11 +53,13 @@ def moments(op: Linear, seen: Floats, wanted: Floats | None = None) -> Moments:
             cross += np.matmul(width, turned) + _outer(apart, away) * (count * share)
             reference += apart * share
         count += fresh
+    covariance = scatter / count
+    mean, reference = (of.reshape(groups, -1)[:, :inner] for of in (mean, reference))
     return Moments(
         mean=mean,
-        covariance=scatter / count,
+        covariance=covariance,
         reference_mean=mean if wanted is None else reference,
-        cross=cross / count,
+        cross=covariance if wanted is None else cross / count,
     )
 
 
@@ -71,12 +77,13 @@ def _outer(left: Doubles, right: Doubles) -> Doubles:
 
 
 def _pairs(
-    op: Conv | Dense, seen: Floats, wanted: Floats | None
+    op: Conv | Dense, seen: Floats, wanted: Floats | None, blocks: int
 ) -> Iterator[tuple[Floats, Floats | None]]:
     if wanted is None:
-        yield from ((part, None) for part in columns(op, seen))
-    else:
-        yield from zip(columns(op, seen), columns(op, wanted), strict=True)
+        yield from ((split(part, blocks), None) for part in columns(op, seen))
+        return
+    for ours, theirs in zip(columns(op, seen), columns(op, wanted), strict=True):
+        yield split(ours, blocks), split(theirs, blocks)
 
 
 def grouped(weights: Floats, op: Linear) -> Doubles:

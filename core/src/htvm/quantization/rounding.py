@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from htvm.quantization.blocks import join_weights, split_weights
+
 Doubles = npt.NDArray[np.float64]
 
 _DAMPING = 0.01
@@ -36,9 +38,10 @@ def error(difference: Doubles, moments: Doubles) -> float:
 
     Args:
         difference: ``(groups, outputs, inputs)``.
-        moments: Second moments of the inputs, ``(groups, inputs, inputs)``.
+        moments: Second moments of the inputs, ``(groups, inputs, inputs)`` or in blocks.
     """
-    return float(np.einsum("gki,gki->", np.matmul(difference, moments), difference))
+    met = split_weights(difference, len(moments))
+    return float(np.einsum("gki,gki->", np.matmul(met, moments), met))
 
 
 def compensated(weights: Doubles, moments: Doubles, step: float, allowed: Range) -> Doubles:
@@ -46,13 +49,16 @@ def compensated(weights: Doubles, moments: Doubles, step: float, allowed: Range)
 
     Args:
         weights: ``(groups, outputs, inputs)``.
-        moments: Second moments of the inputs, ``(groups, inputs, inputs)``.
+        moments: Second moments of the inputs, ``(groups, inputs, inputs)`` or in blocks, each of
+            which is then rounded for itself.
         step: The weights' scale.
         allowed: Integers they may become.
     """
     damped = _damped(moments)
     order = np.argsort(-np.diagonal(damped, axis1=1, axis2=2), axis=1, kind="stable")
-    scaled = np.take_along_axis(weights / step, order[:, None, :], axis=2)
+    scaled = np.take_along_axis(
+        split_weights(weights, len(moments)) / step, order[:, None, :], axis=2
+    )
     sorted_moments = np.take_along_axis(
         np.take_along_axis(damped, order[:, :, None], axis=1), order[:, None, :], axis=2
     )
@@ -60,7 +66,7 @@ def compensated(weights: Doubles, moments: Doubles, step: float, allowed: Range)
     best = _descended(scaled, first, sorted_moments, allowed)
     result = np.empty_like(best)
     np.put_along_axis(result, order[:, None, :], best, axis=2)
-    return result
+    return join_weights(result, weights.shape)
 
 
 def _damped(moments: Doubles) -> Doubles:

@@ -70,15 +70,23 @@ def family(model: Model) -> Literal["onnx-qdq", "onnx-qoperator", "onnx-integer"
         return "onnx-qoperator"
     if found & _QDQ:
         return "onnx-integer" if has_islands(model) else "onnx-qdq"
+    if _is_left_float(model):
+        return "onnx-float"
     weights = [name for node in model.nodes if node.op in _LINEAR for name in node.inputs[1:2]]
     arrays = [model.constants[name] for name in weights if name in model.constants]
     whole = all(bool((array == np.rint(array)).all()) for array in arrays)
     if whole and (arrays or "Floor" in found):
         return "onnx-integer"
-    if _BUDGET in model.metadata:
-        return "onnx-float"
     seen = f"{len(model.nodes)} nodes, none of them quantised; float weights"
     raise refuse.float_network(model.path, seen)
+
+
+def _is_left_float(model: Model) -> bool:
+    """Whether our quantiser quantised nothing in the end; float weights may be whole, too.
+
+    What it quantises reads integers, be it only from a QuantizeLinear.
+    """
+    return _BUDGET in model.metadata and any(port.dtype == "float32" for port in model.inputs)
 
 
 def identifier(path: Path) -> str:
