@@ -18,7 +18,7 @@ from htvm.numerics import execute
 from htvm.quantization.api import Options, quantize_source
 from htvm.quantization.budget import BUDGET_PROPERTY
 from htvm.quantization.execute import output
-from htvm.quantization.quality import decibels, mean_squared
+from htvm.quantization.quality import mean_squared, sqnr_db
 from htvm.quantization.scheme import Scheme
 
 SCHEME = Scheme(engine="digital")
@@ -218,4 +218,4 @@ def test_what_qdq_is_said_to_lose_is_what_its_own_rounding_loses(tmp_path) -> No
     graph = integerise(read(written))
     wanted = output(network(path), {"x": x})
     loss = mean_squared(execute(graph, {"x": x})[graph.outputs[0]], wanted)
-    assert made.sqnr_db == pytest.approx(decibels(wanted, loss), abs=0.5)
+    assert made.sqnr_db == pytest.approx(sqnr_db(wanted, loss), abs=0.5)

@@ -10,8 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quantize_nets import FloatNet, by_onnxruntime, network, residual, samples
 
+from htvm.fidelity.meaning import Meaning
+from htvm.fidelity.runtimes.runtime import Shown
+from htvm.fidelity.tally import Tally
 from htvm.frontend import integerise, read
+from htvm.ir.dtype import DType
 from htvm.ir.ops import Pad
+from htvm.ir.tensor import Tensor
 from htvm.numerics import execute
 from htvm.quantization.asymmetric import quantise_qdq, run_qdq
 from htvm.quantization.calibrate import bounded_bias
@@ -21,7 +26,7 @@ from htvm.quantization.execute import output
 from htvm.quantization.integer import Step, logits, read_inputs, run, worst_sum
 from htvm.quantization.network import Add, AvgPool, Linear
 from htvm.quantization.offset import without_offsets
-from htvm.quantization.quality import decibels
+from htvm.quantization.quality import sqnr_db
 from htvm.quantization.quantise import quantise
 from htvm.quantization.rounding import Range, compensated, error, nearest
 from htvm.quantization.scheme import EXACT_IN_FLOAT, Scheme
@@ -203,6 +208,18 @@ def test_wide_layers_get_smaller_weights_rather_than_sums_that_round(tmp_path) -
 
 def test_an_output_that_never_varies_and_is_met_exactly_has_no_noise() -> None:
     wanted = np.full((4, 3), 0.5, dtype=np.float32)
-    assert decibels(wanted, 0.0) > 200
-    assert decibels(wanted, 1.0) < -200
-    assert decibels(np.array([-1.0, 1.0], dtype=np.float32), 0.01) == pytest.approx(20)
+    assert sqnr_db(wanted, 0.0) > 200
+
+
+def test_the_mean_is_signal_as_it_is_to_verify() -> None:
+    wanted = np.array([[3.0, 4.0]], dtype=np.float32)
+    assert sqnr_db(wanted, 0.125) == pytest.approx(20)
+    tally = Tally(
+        tensor=Tensor(name="t", shape=(1, 2), dtype=DType.INT8),
+        meaning=Meaning(step=np.array([0.5])),
+        channels_last=False,
+        same=False,
+        carried=False,
+    )
+    assert tally.add(np.array([[7, 8]], np.int8), Shown(array=wanted))
+    assert tally.sqnr_db == pytest.approx(sqnr_db(wanted, 0.125))

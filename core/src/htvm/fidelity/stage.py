@@ -10,7 +10,7 @@ from htvm.fidelity.losses import losses
 from htvm.fidelity.meaning import meanings
 from htvm.fidelity.result import Fidelity, TensorError
 from htvm.fidelity.runtimes.find import runtime_for
-from htvm.fidelity.tally import Tally, decibels
+from htvm.fidelity.tally import Tally
 from htvm.fidelity.votes import Votes, names_classes
 from htvm.frontend.source import Source
 from htvm.host.inputs import InputSet
@@ -19,6 +19,7 @@ from htvm.ir.graph import Graph
 from htvm.ir.ops import FloatConv2d, FloatDense, Quantize
 from htvm.ir.tensor import Array
 from htvm.numerics import apply, execute
+from htvm.numerics.sqnr import decibels
 from htvm.quantization.write.meanings import stored_names
 
 BATCH_SAMPLES = 16

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log10
 
 import numpy as np
 
 from htvm.fidelity.meaning import Doubles, Meaning
 from htvm.fidelity.runtimes.runtime import Shown
 from htvm.ir.tensor import Array, Tensor
+from htvm.numerics.sqnr import decibels
 
 
 @dataclass(kw_only=True, eq=False)
@@ -85,10 +85,3 @@ class Tally:
             return True
         same_step = bool(np.isclose(ours.scale[0], theirs.scale[0], rtol=1e-6, atol=0))
         return same_step and ours.zero_point == theirs.zero_point
-
-
-def decibels(signal: float, noise: float) -> float | None:
-    """A ratio of powers; None where there is no noise."""
-    if noise <= 0:
-        return None
-    return 10 * log10(max(signal, 1e-30) / noise)

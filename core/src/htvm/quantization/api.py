@@ -21,7 +21,7 @@ from htvm.quantization.integer import IntegerNetwork, exempted, logits, ties
 from htvm.quantization.judging import judged_samples, trial_samples
 from htvm.quantization.network import FloatNetwork, Floats
 from htvm.quantization.progress import SILENT, Listener
-from htvm.quantization.quality import Run, Samples, decibels, mean_squared
+from htvm.quantization.quality import Run, Samples, mean_squared, sqnr_db
 from htvm.quantization.quantise import Quantised, quantise
 from htvm.quantization.scheme import Scheme
 from htvm.quantization.source.read import float_network
@@ -242,7 +242,7 @@ def _about_ties(
 
 def _sqnr_db(job: _Job, run: Run) -> float:
     wanted = output(job.network, job.data.arrays)
-    return decibels(wanted, mean_squared(run(job.data.arrays), wanted))
+    return sqnr_db(wanted, mean_squared(run(job.data.arrays), wanted))
 
 
 def _common(job: _Job, listener: Listener) -> Outcome:

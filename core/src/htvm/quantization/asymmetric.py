@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from htvm.ir.graph import Node
-from htvm.quantization.execute import apply, output
+from htvm.quantization.execute import apply
 from htvm.quantization.families import tied
 from htvm.quantization.integer import IntegerNetwork
 from htvm.quantization.moments import Moments, grouped, moments
@@ -174,13 +174,6 @@ def _shifted(quantised: IntegerNetwork) -> dict[str, Grid]:
         name: Grid(scale=scale, zero_point=zeros.get(name, 0))
         for name, scale in quantised.scales.items()
     }
-
-
-def sqnr_db(network: FloatNetwork, quantised: QdqNetwork, data: Mapping[str, Floats]) -> float:
-    """Power of the float network's output over that of the error."""
-    wanted = output(network, data)
-    loss = float(np.mean((run_qdq(quantised, data) - wanted) ** 2, dtype=np.float64))
-    return float(10 * np.log10(max(float(wanted.var()), 1e-30) / max(loss, 1e-30)))
 
 
 def _grids(network: FloatNetwork, statistics: Statistics) -> dict[str, Grid]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from htvm.errors import UsageError
 from htvm.ir.tensor import Array
+from htvm.numerics.sqnr import decibels
 from htvm.quantization.network import Floats
 
 Run = Callable[[Mapping[str, Floats]], Floats]
@@ -16,8 +17,8 @@ Run = Callable[[Mapping[str, Floats]], Floats]
 
 _AT_ONCE = 64
 """Samples run together; what they need in memory does not grow with their number."""
-_NOTHING = 1e-30
 _EXACT_DB = 300.0
+"""More than float32 can have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,7 @@ class Samples:
         """Of a network."""
         given = run_in_parts(run, self.arrays)
         return Quality(
-            sqnr_db=decibels(self.wanted, mean_squared(given, self.wanted)),
+            sqnr_db=sqnr_db(self.wanted, mean_squared(given, self.wanted)),
             correct=None if self.labels is None else _correct(given, self.labels),
         )
 
@@ -98,11 +99,10 @@ def mean_squared(given: Floats, wanted: Floats) -> float:
     return float(np.mean((given - wanted) ** 2, dtype=np.float64))
 
 
-def decibels(wanted: Floats, loss: float) -> float:
+def sqnr_db(wanted: Floats, loss: float) -> float:
     """Signal to noise for a mean squared difference; without one, the signal does not matter."""
-    if loss == 0:
-        return _EXACT_DB
-    return float(10 * np.log10(max(float(wanted.var()), _NOTHING) / max(loss, _NOTHING)))
+    found = decibels(float(np.mean(np.square(wanted, dtype=np.float64))), loss)
+    return _EXACT_DB if found is None else found
 
 
 def _parts(arrays: Mapping[str, Floats]) -> Iterator[dict[str, Floats]]:

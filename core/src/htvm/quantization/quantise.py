@@ -16,7 +16,7 @@ from htvm.quantization.integer import IntegerNetwork, logits
 from htvm.quantization.network import FloatNetwork, Floats
 from htvm.quantization.offset import fits
 from htvm.quantization.progress import SILENT, Listener
-from htvm.quantization.quality import decibels
+from htvm.quantization.quality import sqnr_db
 from htvm.quantization.scales import Choice, choose_scales
 from htvm.quantization.scheme import Scheme
 from htvm.quantization.statistics import Statistics, gather
@@ -118,7 +118,7 @@ def quantise(
             way = f"way {next(count)} of {len(strengths) * len(_METHODS)}"
             made, _ = _made(start, scheme, method, listener.at(way))
             loss = _loss(logits(made, judged), wanted)
-            listener.line(f"{start.label}, {_named(method)}: {decibels(wanted, loss):.1f} dB")
+            listener.line(f"{start.label}, {_named(method)}: {sqnr_db(wanted, loss):.1f} dB")
             if best is None or loss < best[0]:
                 best = loss, strength, method
     assert best is not None
@@ -133,7 +133,7 @@ def quantise(
         data=start.data,
         plan=plan,
         way=f"{start.label}, {_named(method)}",
-        sqnr_db=decibels(start.statistics.output, loss),
+        sqnr_db=sqnr_db(start.statistics.output, loss),
     )
 
 
