@@ -27,6 +27,7 @@ def test_arguments_fields_and_methods_are_told() -> None:
     page = api_page()
 
     assert "window_constraint(*kinds: Kind, dilated: bool = False) -> Constraint" in page
-    assert "- `lanes`: Channels it handles at once" in page
+    assert "- `lanes`: Channels or elements it handles at once" in page
+    assert "Has the attributes of `ScratchpadEngine` as well." in page
     assert "- `.operand(capture: str, index: int)`: Input ``index``" in page
     assert "### ops.Conv2d" in page

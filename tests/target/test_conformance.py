@@ -76,7 +76,8 @@ def test_unknown_target_is_no_conformance_failure() -> None:
 
 
 def test_a_page_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
-    tested = run("test", "cpu", "--markdown", str(tmp_path / "no" / "page.md"))
+    (tmp_path / "file").touch()
+    tested = run("test", "cpu", "--markdown", str(tmp_path / "file" / "page.md"))
     assert tested.returncode == 2
     assert "HTVM-E145" in tested.stderr
     assert not tested.stdout
