@@ -114,8 +114,11 @@ def fidelity(done: Deployment) -> str:
     found = done.fidelity
     if found is None:
         return ""
-    equal = sum(1 for error in found.tensors if error.sqnr_db is None)
-    told = f"{equal} of {len(found.tensors)} tensors equal in every element"
+    errors = [error.sqnr_db for error in found.tensors if error.sqnr_db is not None]
+    count = len(found.tensors)
+    told = f"{count - len(errors)} of {count} tensors equal in every element"
+    if errors and not found.same_network:
+        told = f"{_count(count, 'tensor')}, {min(errors):.1f} dB at the least"
     return f"{found.source} in {found.runtime} · {told}"
 
 
