@@ -68,7 +68,7 @@ def _served_by_tail(layer: Layer, hardware: Hardware) -> str | None:
         ops.MatMul: (_matrices,),
     }.get(type(layer.nodes[0].op), (_images,))
     turned_down = any(check(layer, hardware) is not None for check in checks)
-    return None if turned_down else "one does"
+    return None if turned_down else "a hand-made one does"
 
 
 WEIGHTS = Constraint(text="weights and bias are constant", check=_constant_weights)
