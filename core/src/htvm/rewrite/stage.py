@@ -150,7 +150,7 @@ def _apply(
     graph: Graph, gains: list[Gain], refusals: Mapping[tuple[str, str], str], appraiser: Appraiser
 ) -> Rewritten:
     """All changes, or, where the main memory does not hold their constants, the densest."""
-    kept = gains if appraiser.holds(gains) else _densest(gains, appraiser)
+    kept = gains if not gains or appraiser.holds(gains) else _densest(gains, appraiser)
     left_out = {
         (name, gain.engine): f"{gain.change.text}: that would save {gain.cycles:,} cycles, but "
         f"main memory has no room for {gain.constant_bytes:,} more bytes of constants"
