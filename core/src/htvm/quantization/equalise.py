@@ -37,7 +37,7 @@ def links(network: FloatNetwork) -> tuple[Link, ...]:
     found = []
     for layer in network.layers:
         if isinstance(layer.op, Linear) and _scales(layer.op):
-            second = _reader(network, layer)
+            second = _reader(network, layer.output, len(layer.op.bias))
             if second is not None:
                 found.append(Link(first=layer.name, second=second.name, tensor=layer.output))
     return tuple(found)
@@ -91,10 +91,8 @@ def _scales(op: Linear) -> bool:
     return op.lo in {0.0, -inf} and op.hi == inf
 
 
-def _reader(network: FloatNetwork, layer: Node) -> Node | None:
-    """The next layer with weights, if nothing else sees the channels on the way."""
-    channels = len(network.producers[layer.output].op.bias)  # type: ignore[attr-defined]
-    tensor = layer.output
+def _reader(network: FloatNetwork, tensor: str, channels: int) -> Node | None:
+    """The next layer with weights, if nothing else sees a tensor's channels on the way."""
     while True:
         reader = network.only_reader(tensor)
         if reader is None:
